@@ -1,0 +1,77 @@
+"""CulturePark: culturally grounded dialogue data for training language models.
+
+>>> import culturepark
+>>> run = culturepark.generate(cultures=["arab", "korean"], n=20, engine="mock")
+>>> for sample in run.samples():
+...     print(sample.messages)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from culturepark.version import __version__
+
+if TYPE_CHECKING:
+    from culturepark.config import RunConfig
+    from culturepark.errors import (
+        CallError,
+        ConfigError,
+        CultureParkError,
+        DataError,
+        EndpointError,
+        MissingPartError,
+        ShortfallError,
+    )
+    from culturepark.records import Dialogue, Persona, Rejected, Sample
+    from culturepark.runs.folder import Run, load_run
+    from culturepark.runs.generate import generate
+
+# Looked up at first use, so that ``import culturepark`` and ``--help`` stay quick.
+_HOMES = {
+    "generate": "culturepark.runs.generate",
+    "load_run": "culturepark.runs.folder",
+    "Run": "culturepark.runs.folder",
+    "RunConfig": "culturepark.config",
+    "Dialogue": "culturepark.records",
+    "Persona": "culturepark.records",
+    "Rejected": "culturepark.records",
+    "Sample": "culturepark.records",
+    "CallError": "culturepark.errors",
+    "ConfigError": "culturepark.errors",
+    "CultureParkError": "culturepark.errors",
+    "DataError": "culturepark.errors",
+    "EndpointError": "culturepark.errors",
+    "MissingPartError": "culturepark.errors",
+    "ShortfallError": "culturepark.errors",
+}
+
+__all__ = [
+    "CallError",
+    "ConfigError",
+    "CultureParkError",
+    "DataError",
+    "Dialogue",
+    "EndpointError",
+    "MissingPartError",
+    "Persona",
+    "Rejected",
+    "Run",
+    "RunConfig",
+    "Sample",
+    "ShortfallError",
+    "__version__",
+    "generate",
+    "load_run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'culturepark' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,7 @@
+"""``python -m culturepark``."""
+
+import sys
+
+from culturepark.cli import main
+
+sys.exit(main())

@@ -1,0 +1,87 @@
+"""The command: parser, dispatch, and errors turned into one line and an exit code.
+
+Nothing heavy is imported here; each command's module is imported when it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from culturepark.cli.flags import add_run_flags
+from culturepark.errors import CultureParkError
+from culturepark.version import __version__
+
+EPILOG = """\
+examples:
+  culturepark generate --cultures arab,korean --n 5000
+  culturepark generate --cultures all --n 800 --base-url http://localhost:8000/v1 --model my-model
+  culturepark preview --cultures turkish --engine mock
+  culturepark doctor --base-url http://localhost:8000/v1
+
+exit codes: 0 done, 2 wrong configuration, 3 wrong data or folder, 4 model server,
+5 fewer than n samples, 6 something is not installed, 130 interrupted
+"""
+
+# command -> (module, function, one-line help)
+COMMANDS = {
+    "generate": ("culturepark.cli.generate", "run_generate", "make n accepted samples"),
+    "preview": ("culturepark.cli.generate", "run_preview", "print a few real dialogues to read; nothing is kept"),
+    "validate": ("culturepark.cli.generate", "run_validate", "check configuration, personas and scenarios, no calls"),
+    "doctor": ("culturepark.cli.doctor", "run_doctor", "is the model server fit for the work? what is installed?"),
+    "status": ("culturepark.cli.browse", "run_status", "what a run has done, what is left, what was rejected and why"),
+    "show": ("culturepark.cli.browse", "run_show", "one dialogue or sample as a conversation, with its story"),
+    "cultures": ("culturepark.cli.browse", "run_cultures", "list cultures, or show one"),
+    "topics": ("culturepark.cli.browse", "run_topics", "list topics, or show one with its survey figures"),
+    "setup": ("culturepark.cli.setup", "run_setup_command", "install an optional part: setup local"),
+}
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="culturepark",
+        description="Culturally grounded dialogue data for training language models.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"culturepark {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    made = {name: commands.add_parser(name, help=row[2], description=row[2]) for name, row in COMMANDS.items()}
+    for name in ("generate", "preview", "validate", "doctor"):
+        add_run_flags(made[name])
+    made["generate"].add_argument("--dry-run", action="store_true", help="print the plan and stop; no calls")
+    made["preview"].add_argument("--dialogues", type=int, default=2, metavar="K", help="dialogues to print (default 2)")
+    made["status"].add_argument("run", metavar="RUN", help="run folder")
+    made["status"].add_argument("--json", action="store_true", help="figures as JSON")
+    made["show"].add_argument("run", metavar="RUN", help="run folder")
+    made["show"].add_argument("id", metavar="ID", nargs="?", help="dialogue, sample or candidate (default: the first sample)")
+    for name, what in (("cultures", "culture"), ("topics", "topic")):
+        made[name].add_argument(what, nargs="?", metavar="NAME", help=f"show this {what} (default: list all)")
+        made[name].add_argument("--personas", metavar="DIR", help="your own folder of culture profiles")
+        made[name].add_argument("--scenarios", metavar="DIR", help="your own folder of topics, scenes and surveys")
+    made["setup"].add_argument("part", choices=("local",), help="local: the embedded model and its server")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    options = build_parser().parse_args(arguments)
+    module, function, _ = COMMANDS[options.command]
+    try:
+        return int(getattr(import_module(module), function)(options))
+    except CultureParkError as error:
+        print(f"culturepark: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("culturepark: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output went away, as in 'culturepark topics | head'
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        print(f"culturepark: {error.filename or 'a file'}: {error.strerror}", file=sys.stderr)
+        return 3

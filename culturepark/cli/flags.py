@@ -1,0 +1,121 @@
+"""The flags of a run: one row per configuration key, shared by ``generate``, ``preview`` and ``validate``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+# (flags, key, what argparse needs besides, help). A key stands for the same key in YAML and Python.
+Row = tuple[tuple[str, ...], str, dict[str, Any], str]
+
+WHAT: tuple[Row, ...] = (
+    (("-n", "--n", "--num-samples"), "n", {"type": int, "metavar": "N"}, "accepted samples wanted, over all cultures"),
+    (("--cultures",), "cultures", {"metavar": "LIST"}, "cultures by id, alias or country code, or 'all' (arab,ko,TUR)"),
+    (("--topics",), "topics", {"metavar": "LIST"}, "topics by id, survey item, theme or tag, or 'all'"),
+    (
+        ("--style",),
+        "style",
+        {"choices": ("auto", "cross", "within", "panel", "classic")},
+        "who talks: auto is cross for several cultures and within for one",
+    ),
+    (("--language",), "language", {"choices": ("english",)}, "language of the talks"),
+    (("--turns",), "turns", {"type": int, "metavar": "K"}, "most utterances of a talk"),
+    (("--preset",), "preset", {"choices": ("default", "classic")}, "classic: the paper's protocol, as a baseline"),
+    (
+        ("--classic-chat",),
+        "classic_chat",
+        {"choices": ("guided", "free")},
+        "classic only: scripted guidance before each turn, or free chat",
+    ),
+    (("--panel-size",), "panel_size", {"type": int, "metavar": "K"}, "people at a panel's table: 3 or 4"),
+    (
+        ("--weighting",),
+        "weighting",
+        {"choices": ("equal", "population")},
+        "how the countries of a culture count",
+    ),
+    (("--seed",), "seed", {"type": int, "metavar": "S"}, "seed of every draw"),
+    (
+        ("--claims-per-speaker",),
+        "claims_per_speaker",
+        {"type": int, "metavar": "K"},
+        "most samples taken from one speaker of one talk",
+    ),
+    (
+        ("--multi-turn-share",),
+        "multi_turn_share",
+        {"type": float, "metavar": "X"},
+        "share of samples that keep a stretch of the talk, 0 to 1",
+    ),
+    (("--min-words",), "min_words", {"type": int, "metavar": "K"}, "shortest answer kept"),
+    (("--max-words",), "max_words", {"type": int, "metavar": "K"}, "longest answer kept"),
+)
+MODEL: tuple[Row, ...] = (
+    (
+        ("--engine",),
+        "engine",
+        {"choices": ("openai", "vllm", "local", "mock", "langchain")},
+        "openai: any OpenAI-compatible server; vllm and local start one; mock needs no model",
+    ),
+    (("--model",), "model", {"metavar": "NAME"}, "model that talks (langchain: provider:name)"),
+    (("--refine-model",), "refine_model", {"metavar": "NAME"}, "model that refines, if another"),
+    (("--base-url",), "base_url", {"metavar": "URL"}, "server, such as http://localhost:8000/v1"),
+    (("--api-key-env",), "api_key_env", {"metavar": "VAR"}, "environment variable that holds the key"),
+    (("--temperature",), "temperature", {"type": float, "metavar": "T"}, "sampling temperature of the talks"),
+    (("--top-p",), "top_p", {"type": float, "metavar": "P"}, "nucleus sampling"),
+    (("--max-tokens",), "max_tokens", {"type": int, "metavar": "K"}, "most tokens of an utterance"),
+    (("--frequency-penalty",), "frequency_penalty", {"type": float, "metavar": "X"}, "passed to the server"),
+    (("--presence-penalty",), "presence_penalty", {"type": float, "metavar": "X"}, "passed to the server"),
+    (("--extra-body",), "extra_body", {"type": json.loads, "metavar": "JSON"}, "more keys for the request body"),
+    (
+        ("--prompt-size",),
+        "prompt_size",
+        {"choices": ("auto", "full", "compact")},
+        "compact prompts suit very small models",
+    ),
+    (
+        ("--vllm-args",),
+        "vllm_args",
+        {"metavar": "LIST"},
+        "flags for 'vllm serve', comma-separated: --vllm-args=--dtype,float16",
+    ),
+)
+HOW: tuple[Row, ...] = (
+    (("--concurrency",), "concurrency", {"type": int, "metavar": "K"}, "calls in flight"),
+    (("--timeout",), "timeout", {"type": float, "metavar": "S"}, "seconds to wait for one reply"),
+    (("--tries",), "tries", {"type": int, "metavar": "K"}, "tries for one call"),
+    (
+        ("--max-candidates",),
+        "max_candidates",
+        {"type": int, "metavar": "K"},
+        "give up after this many candidates (default: 5 n + 50)",
+    ),
+    (("-o", "--output-dir"), "output_dir", {"metavar": "DIR"}, "folder of this run (default: outputs/NAME)"),
+    (
+        ("--resume",),
+        "resume",
+        {"choices": ("auto", "always", "never")},
+        "auto goes on with an unfinished run of the same configuration",
+    ),
+    (("--progress",), "progress", {"choices": ("auto", "rich", "plain", "none")}, "what the screen shows"),
+    (("--durability",), "durability", {"choices": ("process", "power")}, "power: survive a power cut (slower)"),
+    (("--personas",), "personas", {"metavar": "DIR"}, "your own folder of culture profiles"),
+    (("--scenarios",), "scenarios", {"metavar": "DIR"}, "your own folder of topics, scenes and surveys"),
+    (("--prompts",), "prompts", {"metavar": "DIR"}, "your own prompts, by the same file names"),
+)
+
+
+def add_run_flags(parser: argparse.ArgumentParser) -> None:
+    """Add every configuration key as a flag; only what the user gives appears in the result."""
+    parser.add_argument("-c", "--config", metavar="FILE", help="YAML file with the same keys; flags win")
+    for title, rows in (("what to make", WHAT), ("the model", MODEL), ("how to work", HOW)):
+        group = parser.add_argument_group(title)
+        for flags, key, more, text in rows:
+            group.add_argument(*flags, dest=key, default=argparse.SUPPRESS, help=text, **more)
+
+
+def given_flags(options: argparse.Namespace) -> dict[str, Any]:
+    """The configuration keys the user gave on the command line."""
+    keys = {row[1] for row in (*WHAT, *MODEL, *HOW)}
+    return {k: v for k, v in vars(options).items() if k in keys}

@@ -1,0 +1,193 @@
+"""The configuration of a run: one flat set of keys, the same in YAML, on the command line and in Python.
+
+The data part decides what the samples are; its fingerprint is the identity of a run. The run part
+(``RUN_KEYS``) decides how the work is done and may change between sittings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from culturepark.errors import ConfigError, DataError
+from culturepark.files import describe_invalid, nearest, read_yaml
+
+FINGERPRINT_VERSION = 1
+Engine = Literal["openai", "vllm", "local", "mock", "langchain"]
+Style = Literal["auto", "cross", "within", "panel", "classic"]
+
+# Keys that do not change what a sample says; all others are part of the fingerprint.
+RUN_KEYS = frozenset(
+    {
+        "base_url",
+        "api_key_env",
+        "concurrency",
+        "timeout",
+        "tries",
+        "max_candidates",
+        "output_dir",
+        "resume",
+        "progress",
+        "personas",
+        "scenarios",
+        "prompts",
+        "durability",
+        "vllm_args",
+    }
+)
+
+
+class RunConfig(BaseModel):
+    """All settings of a run. See ``culturepark generate --help`` for what each one means."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    # What is asked for.
+    n: int = Field(default=100, ge=1)
+    cultures: tuple[str, ...] = ("arab", "korean")
+    topics: tuple[str, ...] = ("all",)
+    style: Style = "auto"
+    language: Literal["english"] = "english"
+    turns: int = Field(default=6, ge=2, le=60)
+    classic_chat: Literal["guided", "free"] = "guided"
+    panel_size: int = Field(default=3, ge=3, le=4)
+    weighting: Literal["equal", "population"] = "equal"
+    seed: int = 0
+    preset: Literal["default", "classic"] = "default"
+    claims_per_speaker: int = Field(default=3, ge=1, le=8)
+    multi_turn_share: float = Field(default=0.2, ge=0, le=1)
+    min_words: int = Field(default=8, ge=1)
+    max_words: int = Field(default=160, ge=5)
+
+    # The model.
+    engine: Engine | None = None
+    model: str | None = None
+    refine_model: str | None = None
+    temperature: float | None = Field(default=0.8, ge=0, le=2)
+    top_p: float | None = Field(default=0.95, gt=0, le=1)
+    max_tokens: int = Field(default=220, ge=16)
+    frequency_penalty: float | None = Field(default=None, ge=-2, le=2)
+    presence_penalty: float | None = Field(default=None, ge=-2, le=2)
+    extra_body: dict[str, Any] = Field(default_factory=dict)
+    prompt_size: Literal["auto", "full", "compact"] = "auto"
+
+    # How the work is done.
+    base_url: str | None = None
+    api_key_env: str = "OPENAI_API_KEY"
+    concurrency: int = Field(default=64, ge=1, le=4096)
+    timeout: float = Field(default=300, gt=0)
+    tries: int = Field(default=6, ge=1, le=50)
+    max_candidates: int | None = Field(default=None, ge=1)
+    output_dir: str | None = None
+    resume: Literal["auto", "always", "never"] = "auto"
+    progress: Literal["auto", "rich", "plain", "none"] = "auto"
+    personas: str | None = None
+    scenarios: str | None = None
+    prompts: str | None = None
+    durability: Literal["process", "power"] = "process"
+    vllm_args: tuple[str, ...] = ()
+
+    @field_validator("cultures", "topics", "vllm_args", mode="before")
+    @classmethod
+    def _split_commas(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = value.split(",")
+        if isinstance(value, (list, tuple)):
+            value = [str(v).strip() for v in value if str(v).strip()]
+        return value
+
+    @field_validator("cultures", "topics")
+    @classmethod
+    def _not_empty(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("name at least one")
+        return value
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_http(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must look like http://host:port/v1")
+        if parts.username or parts.password or parts.query:
+            raise ValueError("must not hold a key or password: name a variable with --api-key-env")
+        return value.rstrip("/")
+
+    @field_validator("api_key_env")
+    @classmethod
+    def _is_a_variable_name(cls, value: str) -> str:
+        # A key pasted here by mistake must not be repeated in the message.
+        if not value.replace("_", "").isalnum() or value[:1].isdigit() or value.lower().startswith(("sk-", "sk_")):
+            raise ValueError("must be the NAME of an environment variable, not the key itself")
+        return value
+
+    @model_validator(mode="after")
+    def _words_fit(self) -> RunConfig:
+        if self.min_words > self.max_words:
+            raise ValueError("min_words must not be above max_words")
+        return self
+
+    def data_part(self) -> dict[str, Any]:
+        """The keys that decide what the samples are."""
+        return {k: v for k, v in self.model_dump(mode="json").items() if k not in RUN_KEYS}
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "default": {},
+    # The paper's protocol: English main contact and one delegate, 14 utterances, temperature 0.7.
+    "classic": {"style": "classic", "turns": 14, "temperature": 0.7, "top_p": None, "max_tokens": 168},
+}
+
+
+def build_config(flags: Mapping[str, Any], file: str | Path | None = None) -> RunConfig:
+    """Put defaults, preset, YAML file and flags together, later ones winning.
+
+    ``flags`` holds only what the user gave. Raises ``ConfigError`` for an unknown key (with the
+    nearest known one) or a wrong value.
+    """
+    from_file = _read_config_file(Path(file)) if file else {}
+    given = {**from_file, **flags}
+    preset = given.get("preset", "default")
+    if preset not in PRESETS:
+        raise ConfigError(f"preset: unknown {preset!r}{nearest(str(preset), PRESETS)}; known: {', '.join(PRESETS)}")
+    _refuse_unknown(given, "the call")
+    try:
+        return RunConfig.model_validate({**PRESETS[preset], **given})
+    except ValidationError as error:
+        first = str(error.errors()[0]["loc"][0]) if error.errors()[0]["loc"] else ""
+        place = f"{file}: " if first in from_file and first not in flags else ""
+        raise ConfigError(f"{place}{describe_invalid(error)}") from None
+
+
+def _read_config_file(path: Path) -> dict[str, Any]:
+    try:
+        content = read_yaml(path)
+    except DataError as error:
+        raise ConfigError(str(error)) from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: must hold keys and values, such as 'n: 100'")
+    content = {str(k).replace("-", "_"): v for k, v in content.items()}
+    _refuse_unknown(content, str(path))
+    return content
+
+
+def _refuse_unknown(given: Mapping[str, Any], where: str) -> None:
+    for key in given:
+        if key not in RunConfig.model_fields:
+            raise ConfigError(f"{where}: unknown key {key!r}{nearest(key, RunConfig.model_fields)}")
+
+
+def fingerprint(data_part: Mapping[str, Any], files: Mapping[str, str]) -> str:
+    """Identity of a run: SHA-256 over the data part and the hashes of the files it reads."""
+    content = json.dumps([FINGERPRINT_VERSION, dict(data_part), dict(files)], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(content.encode("utf-8")).hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""What is known about cultures: profiles, survey figures, topics and scenes, and the personas drawn from them."""

@@ -1,0 +1,296 @@
+"""Survey figures: answer shares per country and item, and how the answers hang together.
+
+A figure is read as it is: shares of valid answers, missing codes never among them. A country that
+was not asked an item has no shares for it, and nothing here invents any.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from culturepark.errors import DataError
+from culturepark.files import find_data_folder
+
+Floats = NDArray[np.float64]
+_NORMAL = NormalDist()
+_HERMITE_TERMS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """Answers of one country to one item: rising codes, their shares (sum 1), valid and missing counts."""
+
+    codes: tuple[int, ...]
+    shares: tuple[float, ...]
+    n_valid: int
+    n_missing: int
+
+    def share(self, code: int) -> float:
+        """Share of one answer code; 0 for a code nobody chose."""
+        return self.shares[self.codes.index(code)] if code in self.codes else 0.0
+
+
+@dataclass(frozen=True)
+class Survey:
+    """One survey's tables: ``marginals[country][item]`` and ``correlations[country][(item, item)]``."""
+
+    id: str
+    marginals: Mapping[str, Mapping[str, Shares]]
+    correlations: Mapping[str, Mapping[tuple[str, str], float]]
+
+    def shares(self, country: str, item: str) -> Shares | None:
+        """The figures, or ``None`` where the item was not asked."""
+        return self.marginals.get(country, {}).get(item)
+
+    def asked(self, country: str, item: str) -> bool:
+        """Was the item asked in the country?"""
+        return self.shares(country, item) is not None
+
+    def mixture(self, weights: Mapping[str, float], item: str) -> dict[int, float]:
+        """Answer shares of several countries together, over those that were asked; empty if none was."""
+        asked = {c: w for c, w in weights.items() if w > 0 and self.asked(c, item)}
+        total = sum(asked.values())
+        mixed: dict[int, float] = {}
+        for country, weight in asked.items():
+            figures = self.marginals[country][item]
+            for code, share in zip(figures.codes, figures.shares, strict=True):
+                mixed[code] = mixed.get(code, 0.0) + share * weight / total
+        return dict(sorted(mixed.items()))
+
+    @cached_property
+    def _latents(self) -> dict[str, Latent]:
+        return {}
+
+    def latent(self, country: str) -> Latent:
+        """The Gaussian model of one country's answers, computed at first use."""
+        if country not in self._latents:
+            if country not in self.marginals:
+                raise DataError(f"survey {self.id!r} holds no figures for country {country!r}")
+            self._latents[country] = fit_latent(self.marginals[country], self.correlations.get(country, {}))
+        return self._latents[country]
+
+
+@dataclass(frozen=True)
+class Latent:
+    """Latent normal scores whose cuts give the answer shares and whose correlation gives the rank correlations."""
+
+    items: tuple[str, ...]
+    codes: tuple[tuple[int, ...], ...]
+    cuts: tuple[Floats, ...]
+    correlation: Floats
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """Position of each item."""
+        return {item: i for i, item in enumerate(self.items)}
+
+    @cached_property
+    def root(self) -> Floats:
+        """Lower Cholesky factor of the correlation matrix."""
+        return np.linalg.cholesky(self.correlation)
+
+    def code(self, item: int, score: float) -> int:
+        """The answer code that a latent score stands for."""
+        return self.codes[item][int(np.searchsorted(self.cuts[item], score))]
+
+    def bounds(self, item: int, code: int) -> tuple[float, float]:
+        """Lower and upper probability of the band of latent scores that stand for a code."""
+        k = self.codes[item].index(code)
+        edges = [0.0, *(_NORMAL.cdf(float(c)) for c in self.cuts[item]), 1.0]
+        return edges[k], edges[k + 1]
+
+
+def fit_latent(marginals: Mapping[str, Shares], ranks: Mapping[tuple[str, str], float]) -> Latent:
+    """Find the latent correlations that reproduce the rank correlations of the cut answers.
+
+    Spearman's correlation of two answers is the Pearson correlation of their mid-ranks. With latent
+    normal scores it is a power series in the latent correlation (Mehler's formula): the coefficients
+    are products of the mid-ranks' Hermite coefficients. The series is inverted per pair; the matrix is
+    then moved to the nearest correlation matrix by cutting negative eigenvalues. Pairs without a
+    figure are taken as uncorrelated. Source: own derivation from Mehler (1866).
+    """
+    items = tuple(marginals)
+    cuts, coefficients = [], []
+    for item in items:
+        shares = np.array(marginals[item].shares)
+        edges = np.cumsum(shares)[:-1]
+        cut = np.array([_NORMAL.inv_cdf(min(max(float(e), 1e-9), 1 - 1e-9)) for e in edges])
+        cuts.append(cut)
+        coefficients.append(_hermite_coefficients(shares, cut))
+    size = len(items)
+    matrix = np.eye(size)
+    position = {item: i for i, item in enumerate(items)}
+    for (a, b), rank in ranks.items():
+        if a in position and b in position:
+            i, j = position[a], position[b]
+            matrix[i, j] = matrix[j, i] = _invert_series(coefficients[i] * coefficients[j], rank)
+    codes = tuple(marginals[item].codes for item in items)
+    return Latent(items, codes, tuple(cuts), _nearest_correlation(matrix))
+
+
+def _hermite_coefficients(shares: Floats, cuts: Floats) -> Floats:
+    """Coefficients 1.. of the standardised mid-rank as a series in normalised Hermite polynomials."""
+    ends = np.cumsum(shares)
+    mid = ends - shares / 2
+    spread = math.sqrt(float(np.sum(shares * (mid - 0.5) ** 2)))
+    if spread == 0:
+        return np.zeros(_HERMITE_TERMS)
+    score = (mid - 0.5) / spread
+    density = np.exp(-(cuts**2) / 2) / math.sqrt(2 * math.pi)
+    # Sum over bands of score * integral of h_k = sum over cuts of (score jump) * h_{k-1}(cut) * density.
+    jumps = (score[1:] - score[:-1]) * density
+    found = np.empty(_HERMITE_TERMS)
+    before, here = np.zeros_like(cuts), np.ones_like(cuts)  # normalised h_{k-2}, h_{k-1}
+    for k in range(1, _HERMITE_TERMS + 1):
+        found[k - 1] = float(np.sum(jumps * here)) / math.sqrt(k)
+        before, here = here, (cuts * here - math.sqrt(k - 1) * before) / math.sqrt(k)
+    return found
+
+
+def _invert_series(products: Floats, target: float) -> float:
+    """The latent correlation whose series gives ``target``, by bisection; clipped to +-0.99."""
+    powers = np.arange(1, _HERMITE_TERMS + 1)
+    low, high = -0.99, 0.99
+    for _ in range(40):
+        middle = (low + high) / 2
+        if float(np.sum(products * middle**powers)) < target:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
+
+
+def _nearest_correlation(matrix: Floats) -> Floats:
+    """Nearest correlation matrix by alternating projections with Dykstra's correction (Higham 2002)."""
+    current, correction = matrix.copy(), np.zeros_like(matrix)
+    for _ in range(60):
+        shifted = current - correction
+        values, vectors = np.linalg.eigh(shifted)
+        positive = (vectors * np.maximum(values, 1e-4)) @ vectors.T
+        correction = positive - shifted
+        current = positive.copy()
+        np.fill_diagonal(current, 1.0)
+    values, vectors = np.linalg.eigh(current)
+    positive = (vectors * np.maximum(values, 1e-4)) @ vectors.T
+    scale = 1 / np.sqrt(np.diag(positive))
+    result: Floats = positive * scale[:, None] * scale[None, :]
+    return result
+
+
+def js_distance(p: Mapping[int, float], q: Mapping[int, float]) -> float:
+    """Jensen-Shannon distance (square root of the divergence, log base 2; 0 to 1) of two distributions.
+
+    Each mapping is normalised to sum 1; both must have a positive total.
+    """
+    codes = sorted(set(p) | set(q))
+    total_p, total_q = sum(p.values()), sum(q.values())
+    divergence = 0.0
+    for code in codes:
+        a, b = p.get(code, 0) / total_p, q.get(code, 0) / total_q
+        middle = (a + b) / 2
+        for part in (a, b):
+            if part > 0:
+                divergence += part * math.log2(part / middle) / 2
+    return math.sqrt(max(0.0, divergence))
+
+
+def apportion(weights: Sequence[float], seats: int) -> list[int]:
+    """Whole numbers that sum to ``seats`` and follow ``weights``, by largest remainder (Hare quota).
+
+    Ties go to the heavier weight, then to the earlier place.
+    """
+    total = sum(weights)
+    exact = [w / total * seats for w in weights]
+    counts = [math.floor(x + 1e-9) for x in exact]
+    order = sorted(range(len(weights)), key=lambda i: (-round(exact[i] - counts[i], 9), -weights[i], i))
+    for i in order[: seats - sum(counts)]:
+        counts[i] += 1
+    return counts
+
+
+def apportion_few(weights: Sequence[float], seats: int, start: float) -> list[int]:
+    """Whole numbers like ``apportion`` for fewer seats than answers, without always naming the majority.
+
+    Systematic sampling: the points ``(k + start) / seats`` fall into the answers' bands. Each count is
+    the exact quota rounded down or up, and its mean over ``start`` (0 to 1) is the exact quota.
+    """
+    edges = np.cumsum(np.array(weights, dtype=float)) / sum(weights)
+    counts = [0] * len(weights)
+    for k in range(seats):
+        counts[min(int(np.searchsorted(edges, (k + start) / seats, side="right")), len(weights) - 1)] += 1
+    return counts
+
+
+def load_surveys(scenarios: Path | None = None) -> dict[str, Survey]:
+    """Read every survey folder under ``scenarios/surveys``: ``marginals.csv`` and ``rank_correlations.csv``."""
+    folder = (scenarios or find_data_folder("scenarios")) / "surveys"
+    surveys = {}
+    for path in sorted(p.parent for p in folder.glob("*/marginals.csv")):
+        surveys[path.name] = Survey(path.name, _read_marginals(path), _read_correlations(path))
+    if not surveys:
+        raise DataError(f"{folder}: no survey (NAME/marginals.csv) found")
+    return surveys
+
+
+def _rows(path: Path, columns: Iterable[str]) -> list[tuple[int, dict[str, str]]]:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            missing = set(columns) - set(reader.fieldnames or ())
+            if missing:
+                raise DataError(f"{path}: the column {sorted(missing)[0]!r} is missing")
+            return list(enumerate(reader, start=2))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _read_marginals(folder: Path) -> dict[str, dict[str, Shares]]:
+    path = folder / "marginals.csv"
+    counts: dict[str, dict[str, dict[int, int]]] = {}
+    missing: dict[tuple[str, str], int] = {}
+    for line, row in _rows(path, ("country", "item", "code", "n", "n_missing")):
+        try:
+            code, n, absent = int(row["code"]), int(row["n"]), int(row["n_missing"])
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{path}, line {line}: code, n and n_missing must be whole numbers") from error
+        if n < 0 or absent < 0:
+            raise DataError(f"{path}, line {line}: a count is negative")
+        if code < 0:  # survey files mark "don't know", "no answer" and "not asked" with negative codes
+            continue
+        counts.setdefault(row["country"], {}).setdefault(row["item"], {})[code] = n
+        missing[row["country"], row["item"]] = absent
+    marginals: dict[str, dict[str, Shares]] = {}
+    for country, items in counts.items():
+        for item, by_code in items.items():
+            valid = sum(by_code.values())
+            if valid:
+                codes = tuple(sorted(code for code, n in by_code.items() if n > 0))
+                shares = tuple(by_code[code] / valid for code in codes)
+                figures = Shares(codes, shares, valid, missing[country, item])
+                marginals.setdefault(country, {})[item] = figures
+    return marginals
+
+
+def _read_correlations(folder: Path) -> dict[str, dict[tuple[str, str], float]]:
+    path = folder / "rank_correlations.csv"
+    if not path.exists():
+        return {}
+    found: dict[str, dict[tuple[str, str], float]] = {}
+    for line, row in _rows(path, ("country", "item_a", "item_b", "spearman")):
+        try:
+            value = float(row["spearman"])
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{path}, line {line}: spearman must be a number") from error
+        if not -1 <= value <= 1:
+            raise DataError(f"{path}, line {line}: spearman must lie between -1 and 1")
+        found.setdefault(row["country"], {})[row["item_a"], row["item_b"]] = value
+    return found

@@ -1,0 +1,1 @@
+"""Dialogues: one LangGraph state machine per style, pure rules for bad turns and for stopping."""

@@ -1,0 +1,96 @@
+"""Pure rules that catch a bad turn. Each returns a reason code or nothing."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from culturepark.language import LanguagePack, is_wrong_language, split_sentences, words
+from culturepark.llm.base import Reply
+
+# What the model is told when a turn is sent back, by reason code.
+ASK_AGAIN = {
+    "empty": "it was empty",
+    "cut_off": "it was too long and broke off",
+    "filtered": "the server held it back",
+    "refusal": "it declined to speak; this is an everyday talk between people about their own lives",
+    "as_an_ai": "it spoke as a program, not as the person you are",
+    "role_leak": "it spoke about the set-up instead of staying in the talk",
+    "speaks_for_other": "it wrote the other person's words too",
+    "wrong_language": "it was in the wrong language",
+    "copies_prompt": "it repeated the instructions word for word",
+    "echo": "it repeated what was said before word for word",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """A turn's text after harmless wrapping was taken off, and which wrapping it was."""
+
+    text: str
+    flags: tuple[str, ...]
+
+
+def clean_turn(text: str, reply: Reply, own_name: str, language: LanguagePack) -> Cleaned:
+    """Take off the speaker's own name in front, enclosing quotes and stage directions; cut a torn last sentence."""
+    flags = []
+    text = text.strip()
+    prefix = re.match(rf"^[\*_\[(]*{re.escape(own_name)}[\*_\])]*\s*[:\uff1a]\**\s*", text, re.IGNORECASE)
+    if prefix:
+        text, flags = text[prefix.end() :].strip(), ["own_name_prefix"]
+    without = re.sub(r"(?<!\*)\*[^*\n]{1,80}\*(?!\*)|^\([^)\n]{1,80}\)\s*", "", text).strip()
+    if without != text:
+        text = re.sub(r"  +", " ", without)
+        flags.append("stage_directions")
+    if len(text) > 2 and text[0] in "\"\u201c" and text[-1] in "\"\u201d" and not re.search("[\"\u201c\u201d]", text[1:-1]):
+        text = text[1:-1].strip()
+        flags.append("enclosing_quotes")
+    if reply.finish == "length":
+        sentences = split_sentences(text, language.tag)
+        if len(sentences) > 1 and sum(len(words(s)) for s in sentences[:-1]) >= 6:
+            text = text[: text.rindex(sentences[-1])].strip()
+            flags.append("torn_end_cut")
+    return Cleaned(text, tuple(flags))
+
+
+def find_fault(
+    cleaned: Cleaned, reply: Reply, others: list[str], said_before: list[str], instructions: str, language: LanguagePack
+) -> str:
+    """Why a turn cannot stay, as a reason code; empty if it can.
+
+    ``others`` are the names at the table, ``said_before`` earlier turns, ``instructions`` the prompt
+    text that must not be repeated.
+    """
+    text = cleaned.text
+    if reply.refusal:
+        return "refusal"
+    if reply.finish == "filter":
+        return "filtered"
+    if not words(text):
+        return "empty"
+    if reply.finish == "length" and "torn_end_cut" not in cleaned.flags:
+        return "cut_off"
+    if language.find("machine", text):
+        return "as_an_ai"
+    if language.find("refusal", text):
+        return "refusal"
+    if any(re.search(rf"(?:^|\n)\W*{re.escape(name)}\W{{0,3}}\s*[:\uff1a]", text, re.IGNORECASE) for name in others):
+        return "speaks_for_other"
+    if language.find("role_leak", text):
+        return "role_leak"
+    if is_wrong_language(text, language):
+        return "wrong_language"
+    if shares_run(text, instructions, 10):
+        return "copies_prompt"
+    if any(shares_run(text, earlier, 12) for earlier in said_before):
+        return "echo"
+    return ""
+
+
+def shares_run(text: str, other: str, length: int) -> bool:
+    """Do two texts share ``length`` words in a row?"""
+    first, second = words(text), words(other)
+    if len(first) < length or len(second) < length:
+        return False
+    known = {tuple(second[i : i + length]) for i in range(len(second) - length + 1)}
+    return any(tuple(first[i : i + length]) in known for i in range(len(first) - length + 1))

@@ -1,0 +1,226 @@
+"""The nodes of the dialogue graphs: write private notes, speak, moderate."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Any
+
+from langgraph.graph import END
+from langgraph.runtime import Runtime
+from langgraph.types import Command
+
+from culturepark.dialogue.checks import ASK_AGAIN, clean_turn, find_fault
+from culturepark.dialogue.state import DialogueContext, DialogueState
+from culturepark.dialogue.stops import BAD_ENDS, EARLY, find_stop
+from culturepark.dialogue.views import (
+    SEATS,
+    classic_guide,
+    classic_view,
+    message,
+    moderator_view,
+    note_view,
+    speaker_view,
+    system_prompt,
+)
+from culturepark.llm.base import Message, Purpose, Request
+from culturepark.records import Note, Repair, Turn
+
+Context = Runtime[DialogueContext]
+ViewBuilder = Callable[[DialogueContext, DialogueState, str], list[Message]]
+
+
+# Nobody else reads a note, so what would break a talk does no harm there.
+_FINE_IN_A_NOTE = ("role_leak", "cut_off", "copies_prompt", "speaks_for_other")
+
+
+class _Fault(Exception):
+    """A turn stayed bad after its one repair."""
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(reason)
+        self.reason, self.text = reason, text
+
+
+async def write_notes(state: DialogueState, runtime: Context) -> dict[str, Any]:
+    """Every speaker writes down a private stance before the first word."""
+    context = runtime.context
+    seats = list(context.personas)
+    try:
+        texts = await asyncio.gather(*(_ask_clean(context, state, s, "note", note_view(context, s)) for s in seats))
+    except _Fault as fault:
+        return {"fault": (fault.reason, f"private note: {fault.text[:200]}")}
+    notes = {
+        seat: Note(speaker=seat, text=found[0], request=found[1].hash())
+        for seat, found in zip(seats, texts, strict=True)
+    }
+    return {"notes": notes}
+
+
+async def speak(state: DialogueState, runtime: Context) -> Command[str]:
+    """The next of two speakers says a turn; rules then decide whether the talk goes on."""
+    return await _speak(state, runtime.context, _next_of_two(state), speaker_view, "speak")
+
+
+async def speak_classic(state: DialogueState, runtime: Context) -> Command[str]:
+    """The classic protocol: both speakers share one thread; only the turn limit ends the talk."""
+
+    def view(context: DialogueContext, state: DialogueState, seat: str) -> list[Message]:
+        return classic_view(context, state, seat, classic_guide(len(state["turns"]), context.classic_chat))
+
+    return await _speak(state, runtime.context, _next_of_two(state), view, "speak", free_end=False)
+
+
+async def speak_at_table(state: DialogueState, runtime: Context) -> Command[str]:
+    """The next speaker of a panel; the moderator comes in before every round."""
+    size = len(runtime.context.personas)
+    spoken = sum(t.speaker != "moderator" for t in state["turns"])
+    onward = "moderate" if (spoken + 1) % size == 0 else "speak"
+    return await _speak(state, runtime.context, pick_next(runtime.context, state), speaker_view, onward)
+
+
+async def moderate(state: DialogueState, runtime: Context) -> Command[str]:
+    """The moderator asks one question and hands over."""
+    context = runtime.context
+    view = moderator_view(context, state, pick_next(context, state))
+    index = len(state["turns"])
+    try:
+        text, request, flags, repair, reply = await _ask_clean(
+            context, state, "moderator", f"turn-{index:02d}", view, "moderate"
+        )
+    except _Fault as fault:
+        return Command(update={"fault": (fault.reason, f"moderator: {fault.text[:200]}")}, goto=END)
+    turn = _turn(index, "moderator", "Moderator", text, request, flags, repair, reply)
+    return Command(update={"turns": [turn]}, goto="speak")
+
+
+def pick_next(context: DialogueContext, state: DialogueState) -> str:
+    """Who speaks next at a table: fewest turns first, never twice in a row, then whose answer is farthest."""
+    spoken = [t.speaker for t in state["turns"] if t.speaker != "moderator"]
+    last = spoken[-1] if spoken else ""
+    chance = random.Random(f"{context.seed}/{context.id}/{len(spoken)}")
+
+    def mark(seat: str) -> float:
+        code = context.personas[seat].stance.code
+        return 0.5 if code is None else context.topic.agreement(code)
+
+    def rank(seat: str) -> tuple[bool, int, float, float]:
+        distance = abs(mark(seat) - mark(last)) if last else 0.0
+        return seat == last, spoken.count(seat), -distance, chance.random()
+
+    return min(list(context.personas), key=rank)
+
+
+def _next_of_two(state: DialogueState) -> str:
+    return SEATS[len(state["turns"]) % 2]
+
+
+async def _speak(
+    state: DialogueState,
+    context: DialogueContext,
+    seat: str,
+    build_view: ViewBuilder,
+    onward: str,
+    free_end: bool = True,
+) -> Command[str]:
+    index = len(state["turns"])
+    view = build_view(context, state, seat)
+    try:
+        text, request, flags, repair, reply = await _ask_clean(context, state, seat, f"turn-{index:02d}", view)
+    except _Fault as fault:
+        return Command(update={"fault": (fault.reason, f"turn {index}: {fault.text[:200]}")}, goto=END)
+    turn = _turn(index, seat, context.personas[seat].name, text, request, flags, repair, reply)
+    turns = [*state["turns"], turn]
+    spoken = sum(t.speaker != "moderator" for t in turns)
+    if free_end:
+        stop = find_stop(turns, context.turns, context.topic, context.personas, context.language)
+    else:
+        stop = "turn_limit" if spoken >= context.turns else ""
+    if stop in BAD_ENDS:
+        if spoken <= EARLY:
+            return Command(update={"turns": [turn], "fault": (stop, f"turn {index}")}, goto=END)
+        turn = turn.model_copy(update={"flags": (*turn.flags, stop)})
+    return Command(update={"turns": [turn], "stop": stop}, goto=END if stop else onward)
+
+
+async def _ask_clean(
+    context: DialogueContext,
+    state: DialogueState,
+    seat: str,
+    step: str,
+    view: list[Message],
+    purpose: Purpose = "turn",
+) -> tuple[str, Request, tuple[str, ...], Repair | None, Any]:
+    """Ask for a text; a bad one is asked for once more, then the dialogue ends with the reason."""
+    name = context.personas[seat].name if seat in context.personas else "Moderator"
+    if step == "note":
+        step, purpose = f"note-{seat}", "note"
+    prefill = _prefill(context, state, seat) if purpose != "moderate" else ""
+    said = [t.text for t in state["turns"]]
+    others = [p.name for s, p in context.personas.items() if s != seat]
+    instructions = _instructions(context, seat)
+    first: Repair | None = None
+    for attempt in range(2):
+        messages, asked = view, step
+        if first is not None:
+            again = context.prompts.render("fix", {"reason": ASK_AGAIN[first.reason]})
+            messages, asked = [*view, message("assistant", first.text or "..."), message("user", again)], f"{step}-again"
+            purpose = "repair"
+        reply, request = await context.ask(asked, purpose, messages, prefill)
+        text = f"{prefill} {reply.text.lstrip()}" if request.prefill else reply.text
+        cleaned = clean_turn(text, reply, name, context.language)
+        reason = find_fault(cleaned, reply, others, said, instructions, context.language)
+        if not reason or (step.startswith("note") and reason in _FINE_IN_A_NOTE):
+            return cleaned.text, request, cleaned.flags, first, reply
+        if attempt:
+            raise _Fault(reason, cleaned.text)
+        first = Repair(text=cleaned.text, reason=reason)
+    raise AssertionError("two attempts either return or raise")
+
+
+def _instructions(context: DialogueContext, seat: str) -> str:
+    """Prompt text that must not come back as speech: everything but the speaker's own view and facts."""
+    if seat not in context.personas or context.prompts.size == "compact":
+        return context.prompts.text("note") + " " + context.prompts.text("fix")
+    persona = context.personas[seat]
+    text = system_prompt(context, seat)
+    own = (persona.stance.view, *(s.view for s in persona.related), *persona.fact_texts)
+    for part in own:
+        if part:
+            text = text.replace(part, " . ")
+    return text
+
+
+_OPENINGS = ("In my family,", "Where I live,", "For me,", "I remember that", "At home,", "When I was younger,", "I think")
+
+
+def _prefill(context: DialogueContext, state: DialogueState, seat: str) -> str:
+    """A first few words that keep a very small model in its role."""
+    if not context.prefill:
+        return ""
+    return random.Random(f"{context.id}/{seat}/{len(state['turns'])}").choice(_OPENINGS)
+
+
+def _turn(
+    index: int,
+    speaker: str,
+    name: str,
+    text: str,
+    request: Request,
+    flags: tuple[str, ...],
+    repair: Repair | None,
+    reply: Any,
+) -> Turn:
+    return Turn(
+        index=index,
+        speaker=speaker,
+        name=name,
+        text=text,
+        request=request.hash(),
+        model=reply.model or request.model,
+        flags=flags,
+        repaired=repair,
+        input_tokens=reply.usage.input,
+        output_tokens=reply.usage.output,
+    )

@@ -1,0 +1,117 @@
+"""What the rules need to know about a language: sentences, which language a text is in, and tell-tale phrases.
+
+One YAML file here is one language; the door to ``sentencex`` and ``py3langid``.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from culturepark.errors import DataError
+from culturepark.files import load_yaml_model
+
+_SURE = 0.9
+_SHORT = 12
+
+
+class LanguagePack(BaseModel):
+    """Tell-tale phrases of one language, as regular expressions matched without regard to case."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    tag: str
+    script: str
+    farewell: tuple[str, ...]
+    agreement_openings: tuple[str, ...]
+    contrast: tuple[str, ...]
+    refusal: tuple[str, ...]
+    machine: tuple[str, ...]
+    role_leak: tuple[str, ...]
+    essentialism: tuple[str, ...]
+    first_person: tuple[str, ...]
+    second_person: tuple[str, ...]
+    dangling: tuple[str, ...]
+    stopwords: tuple[str, ...]
+
+    @cached_property
+    def patterns(self) -> dict[str, re.Pattern[str]]:
+        """One compiled pattern per kind of phrase."""
+        kinds = (
+            "farewell agreement_openings contrast refusal machine role_leak essentialism "
+            "first_person second_person dangling"
+        ).split()
+        return {k: re.compile("|".join(f"(?:{p})" for p in getattr(self, k)), re.IGNORECASE) for k in kinds}
+
+    @cached_property
+    def empty_words(self) -> frozenset[str]:
+        """Words that carry no topic."""
+        return frozenset(self.stopwords)
+
+    def find(self, kind: str, text: str) -> str:
+        """The first phrase of a kind in the text, or nothing."""
+        match = self.patterns[kind].search(text)
+        return match.group(0) if match else ""
+
+    def opens_with(self, kind: str, text: str) -> bool:
+        """Does the text begin with a phrase of this kind?"""
+        return bool(self.patterns[kind].match(text.lstrip(' "\'')))
+
+    def content_words(self, text: str) -> list[str]:
+        """Lower-case words of four letters or more that are not empty words."""
+        return [w for w in words(text) if len(w) > 3 and w not in self.empty_words]
+
+
+@cache
+def load_language(name: str) -> LanguagePack:
+    """The pack of a language, by its English name in lower case. Raises ``DataError`` if there is none."""
+    path = Path(__file__).with_name(f"{name}.yaml")
+    if not name.isalpha() or not path.is_file():
+        raise DataError(f"no language pack for {name!r}")
+    return load_yaml_model(path, LanguagePack)
+
+
+def words(text: str) -> list[str]:
+    """Words in lower case; digits count as words, punctuation does not."""
+    return re.findall(r"[^\W_]+(?:['\u2019][^\W_]+)*", text.lower())
+
+
+def split_sentences(text: str, tag: str) -> list[str]:
+    """Sentences of a text, trimmed, none empty. Line breaks end a sentence."""
+    from sentencex import segment
+
+    found: list[str] = []
+    for line in text.splitlines():
+        found.extend(s.strip() for s in segment(tag.split("-")[0], line) if s.strip())
+    return found
+
+
+@cache
+def _identifier() -> Any:
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+
+
+def is_wrong_language(text: str, pack: LanguagePack) -> bool:
+    """Is the text surely in another language? Short or mixed text is undecided, and undecided is not wrong.
+
+    A text is wrong when more than three letters in ten belong to another script, or when it has at
+    least 12 words and the detector names another language with probability above 0.9.
+    """
+    letters = [c for c in text if c.isalpha()]
+    if not letters:
+        return False
+    if pack.script == "Latin":
+        foreign = sum(ord(c) > 0x24F for c in letters)
+        if foreign / len(letters) > 0.3:
+            return True
+    if len(words(text)) < _SHORT:
+        return False
+    tag, probability = _identifier().classify(text)
+    return bool(tag != pack.tag.split("-")[0] and probability > _SURE)

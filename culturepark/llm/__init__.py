@@ -1,0 +1,1 @@
+"""Model engines: one protocol (``base``), its transports, and the wrappers around them."""

@@ -1,0 +1,105 @@
+"""The one way to ask a model: a ``Request`` goes in, a ``Reply`` comes out.
+
+A ``ChatClient`` is a transport (``http``, ``langchain``, ``scripted``) or a wrapper of another
+client (``limits``, ``replay``). Wrappers stack; everything above them sees the same protocol.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+Message = Mapping[str, str]  # {"role": "system" | "user" | "assistant", "content": "..."}
+Purpose = Literal["note", "turn", "moderate", "repair", "extract", "probe"]
+Finish = Literal["stop", "length", "filter", "other"]
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """A JSON schema the reply must fit; ``body`` is the schema itself."""
+
+    name: str
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How to decode. ``None`` leaves a value to the server. ``extra`` goes into the request body as it is."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One model call.
+
+    ``key`` names the call inside the run (``<dialogue id>/<step>``) and is unique for it; it is not
+    sent. ``prefill`` is text the reply must go on from; a client without that ability ignores it.
+    """
+
+    key: str
+    purpose: Purpose
+    model: str
+    messages: tuple[Message, ...]
+    sampling: Sampling = Sampling()
+    schema: Schema | None = None
+    prefill: str = ""
+
+    def hash(self) -> str:
+        """SHA-256 (first 16 hex digits) over everything that decides the reply."""
+        sampling = self.sampling
+        content = [
+            self.model,
+            [[m["role"], m["content"]] for m in self.messages],
+            [sampling.temperature, sampling.top_p, sampling.max_tokens, sampling.seed, list(sampling.stop)],
+            dict(sampling.extra),
+            [self.schema.name, self.schema.body] if self.schema else None,
+            self.prefill,
+        ]
+        text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one call, as the server counted them; ``cached`` is part of ``input``."""
+
+    input: int = 0
+    cached: int = 0
+    output: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the model answered. ``text`` is without any prefill; ``refusal`` is the server's own refusal text."""
+
+    text: str
+    finish: Finish = "stop"
+    usage: Usage = Usage()
+    model: str = ""
+    refusal: str = ""
+    replayed: bool = False
+
+
+class ChatClient(Protocol):
+    """Anything that answers requests.
+
+    ``reply`` raises ``CallError`` when this one call cannot be answered and ``EndpointError`` when
+    no call can (bad key, unknown model, server gone).
+    """
+
+    async def reply(self, request: Request) -> Reply:
+        """Answer one request."""
+        ...
+
+    async def close(self) -> None:
+        """Release connections and files."""
+        ...

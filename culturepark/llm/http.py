@@ -1,0 +1,282 @@
+"""OpenAI-compatible servers over one shared session; no retries here (see ``limits``).
+
+A server that refuses a parameter is asked again without it, and the refusal is remembered per model.
+No secret is ever part of a message: errors name the shown URL and a masked excerpt of the server's own.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import os
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
+
+from culturepark.errors import CallError, ConfigError, CultureParkError, EndpointError
+from culturepark.llm.base import Finish, Reply, Request, Usage
+from culturepark.llm.dialect import Dialect
+from culturepark.llm.faults import Fault, UnreachableError, error_for, read_fault, show_url
+
+if TYPE_CHECKING:
+    import aiohttp
+
+_log = logging.getLogger(__name__)
+_FINISHES: dict[str, Finish] = {"stop": "stop", "length": "length", "content_filter": "filter"}
+_THINKING = re.compile(r"\s*<think>.*?</think>\s*", re.DOTALL)
+
+
+class HttpClient:
+    """A ``ChatClient`` for one OpenAI-compatible server.
+
+    ``prefill`` tells that the server goes on from a last assistant message (llama.cpp and vLLM do).
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str | None = None,
+        *,
+        timeout_s: float = 300.0,
+        connect_s: float = 30.0,
+        prefill: bool = False,
+    ) -> None:
+        self._base, userinfo = _split_base(base_url)
+        self._headers, self._secrets = _make_headers(self._base, userinfo, (api_key or "").strip())
+        self._timeout_s, self._connect_s = timeout_s, connect_s
+        self._prefill = prefill
+        self._session: aiohttp.ClientSession | None = None
+        self._dialects: dict[str, Dialect] = {}
+        self.url = show_url(self._base)
+        self.where = f"the server at {self.url}"
+
+    def __repr__(self) -> str:
+        return f"HttpClient({self.url!r})"
+
+    async def reply(self, request: Request) -> Reply:
+        """Answer one request."""
+        return read_reply(await self.ask(request), request.prefill if self._prefill else "")
+
+    async def ask(self, request: Request) -> dict[str, Any]:
+        """Answer one request with the server's whole answer, which holds at least one choice."""
+        dialect = self._dialects.setdefault(request.model, Dialect())
+        body = _make_body(request, self._prefill)
+        for _ in range(8):
+            sent = dialect.speak(body)
+            status, headers, raw = await self._send("POST", self.url_of("/chat/completions"), sent)
+            answer = _parse(raw)
+            if 200 <= status < 300 and _has_choice(answer):
+                return dict(answer)
+            fault = read_fault(status, answer, headers, self._secrets)
+            if status not in (400, 422) or fault.is_context or not dialect.learn(sent, fault):
+                break
+            _log.warning("%s, model %s: %s", self.where, request.model, "; ".join(dialect.describe()))
+        raise await self._explain(fault, request.model)
+
+    async def models(self) -> list[str]:
+        """The names of the models the server says it serves."""
+        return [str(entry["id"]) for entry in await self.model_entries()]
+
+    async def model_entries(self) -> list[dict[str, Any]]:
+        """The server's list of models as it stands, one entry a model."""
+        body = await self.get_json(self.url_of("/models"))
+        entries = body.get("data") if isinstance(body, dict) else None
+        if not isinstance(entries, list):
+            raise CallError(f"{self.where} answered /models without a list of models", "server")
+        return [entry for entry in entries if isinstance(entry, dict) and "id" in entry]
+
+    async def get_json(self, url: str) -> Any:
+        """GET one address of this server; raises for everything but a 200 with JSON."""
+        status, headers, raw = await self._send("GET", url)
+        body = _parse(raw)
+        if status != 200 or body is None:
+            raise error_for(read_fault(status, body, headers, self._secrets), self.where)
+        return body
+
+    def url_of(self, path: str, *, root: bool = False) -> str:
+        """The address of ``path`` under the base URL, or with ``root`` beside its ``/v1``."""
+        parts = urlsplit(self._base)
+        prefix = parts.path.removesuffix("/v1") if root else parts.path
+        return urlunsplit((parts.scheme, parts.netloc, prefix + path, parts.query, ""))
+
+    def adaptations(self, model: str) -> tuple[str, ...]:
+        """What is sent in other words to ``model`` because the server refused the usual ones."""
+        return self._dialects.get(model, Dialect()).describe()
+
+    async def close(self) -> None:
+        """Close all connections; the next request opens new ones."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        import aiohttp
+
+        if self._session is None or self._session.closed:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=self._timeout_s, sock_connect=self._connect_s),
+                headers=self._headers,
+            )
+        return self._session
+
+    async def _send(
+        self, method: str, url: str, body: Mapping[str, Any] | None = None
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        # "from None" throughout: aiohttp's own errors may carry the full URL and the request's headers.
+        import aiohttp
+
+        data = None if body is None else json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+        try:
+            session = self._open_session()
+            async with session.request(method, url, data=data, allow_redirects=False) as response:
+                return response.status, response.headers, await response.read()
+        except aiohttp.ConnectionTimeoutError:
+            told = f"no answer in {self._connect_s:g} s"
+            raise UnreachableError(f"cannot connect to {self.url}: {told}") from None
+        except TimeoutError:
+            raise CallError(f"{self.where} gave no answer in {self._timeout_s:g} s", "timeout") from None
+        except aiohttp.ClientConnectorCertificateError:
+            raise EndpointError(f"cannot connect to {self.url}: its TLS certificate is not trusted") from None
+        except aiohttp.ClientConnectorError as error:
+            raise UnreachableError(f"cannot connect to {self.url}: {_reason(error.os_error)}") from None
+        except (aiohttp.ClientError, OSError) as error:
+            told = type(error).__name__
+            raise CallError(f"the connection to {self.url} broke ({told})", "network") from None
+
+    async def _explain(self, fault: Fault, model: str) -> CultureParkError:
+        """The error for a fault; for a 404 the server is asked which models it has."""
+        if not fault.is_unknown_model and fault.status not in (404, 405):
+            return error_for(fault, self.where)
+        try:
+            served = await self.models()
+        except CultureParkError:
+            if fault.is_unknown_model:
+                return EndpointError(f"{self.where} has no model {model!r}: check --model")
+            hint = "check --base-url, it usually ends in /v1"
+            return EndpointError(f"nothing answers chat at {self.url} ({fault.status}): {hint}")
+        if model in served:
+            told = f"{fault.status}: {fault.message}"
+            return EndpointError(f"{self.where} lists the model {model!r} but answers {told}")
+        names = ", ".join(served[:5]) or "none"
+        more = f" and {len(served) - 5} more" if len(served) > 5 else ""
+        return EndpointError(f"{self.where} has no model {model!r}; it serves: {names}{more}")
+
+
+def _split_base(base_url: str) -> tuple[str, str]:
+    """The base URL without userinfo and trailing slash, and the userinfo."""
+    try:
+        parts = urlsplit(base_url.strip())
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        valid = False
+    if not valid or "@" in parts.path:
+        raise ConfigError("base_url is not a URL: it must look like http://127.0.0.1:8000/v1")
+    userinfo, _, host = parts.netloc.rpartition("@")
+    path = parts.path.rstrip("/").removesuffix("/chat/completions")
+    return urlunsplit((parts.scheme, host, path, parts.query, "")), userinfo
+
+
+def _make_headers(base: str, userinfo: str, key: str) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The headers of every request, and all texts that must never be shown."""
+    if key and userinfo:
+        raise ConfigError("the base URL holds a user and an API key is set too: leave one of them out")
+    if not (key.isascii() and key.isprintable()):
+        hint = "set it again in the variable named by --api-key-env"
+        raise ConfigError(f"the API key holds characters that no key has: {hint}")
+    secrets = [value for _, value in parse_qsl(urlsplit(base).query)]
+    headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    if userinfo:
+        token = base64.b64encode(unquote(userinfo).encode()).decode()
+        headers["Authorization"] = f"Basic {token}"
+        password = userinfo.partition(":")[2]
+        secrets += [token, userinfo, password, unquote(password)]
+    elif key:
+        headers["Authorization"] = f"Bearer {key}"
+        secrets.append(key)
+    return headers, tuple(secret for secret in secrets if secret)
+
+
+def _make_body(request: Request, prefill: bool) -> dict[str, Any]:
+    messages = [dict(message) for message in request.messages]
+    if prefill and request.prefill:
+        messages.append({"role": "assistant", "content": request.prefill})
+    sampling = request.sampling
+    body: dict[str, Any] = {
+        "model": request.model,
+        "messages": messages,
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "max_tokens": sampling.max_tokens,
+        "seed": sampling.seed,
+        "stop": list(sampling.stop) or None,
+        "response_format": response_format(request),
+    }
+    return {name: value for name, value in body.items() if value is not None} | dict(sampling.extra)
+
+
+def response_format(request: Request) -> dict[str, Any] | None:
+    """The request's schema in OpenAI's form."""
+    if request.schema is None:
+        return None
+    schema = {"name": request.schema.name, "strict": True, "schema": dict(request.schema.body)}
+    return {"type": "json_schema", "json_schema": schema}
+
+
+def read_reply(answer: Mapping[str, Any], prefill: str = "") -> Reply:
+    """The first choice of a server's answer, without a leading block of thoughts and without the prefill."""
+    choice = answer["choices"][0]
+    message = choice["message"]
+    text = join_text(message.get("content"))
+    if thoughts := _THINKING.match(text):
+        text = text[thoughts.end() :]
+    usage = _mapping(answer.get("usage"))
+    return Reply(
+        text=text.removeprefix(prefill) if prefill else text,
+        finish=_FINISHES.get(str(choice.get("finish_reason")), "other"),
+        usage=Usage(
+            input=_count(usage.get("prompt_tokens")),
+            cached=_count(_mapping(usage.get("prompt_tokens_details")).get("cached_tokens")),
+            output=_count(usage.get("completion_tokens")),
+        ),
+        model=str(answer.get("model") or ""),
+        refusal=str(message.get("refusal") or ""),
+    )
+
+
+def join_text(content: Any) -> str:
+    """The text of a message's content, which may be null, a string or a list of parts."""
+    if isinstance(content, list):
+        texts = (part if isinstance(part, str) else _mapping(part).get("text") for part in content)
+        return "".join(text for text in texts if isinstance(text, str))
+    return content if isinstance(content, str) else ""
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _count(value: Any) -> int:
+    return max(0, int(value)) if isinstance(value, (int, float)) else 0
+
+
+def _has_choice(answer: Any) -> bool:
+    choices = _mapping(answer).get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    return isinstance(_mapping(first).get("message"), dict)
+
+
+def _parse(raw: bytes) -> Any:
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _reason(error: OSError) -> str:
+    if error.errno and error.errno > 0:
+        return os.strerror(error.errno)
+    return error.strerror or "the host name is not known"

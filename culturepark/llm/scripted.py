@@ -1,0 +1,230 @@
+"""The offline engine: answers every kind of request by itself, without a server and without chance.
+
+A reply depends on ``Request.hash()`` and the messages alone, so reruns and resumes give equal bytes. What
+it says comes from ``scripted.yaml``; title and view are read out of the prompt, as a model would.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from culturepark.llm.base import Finish, Reply, Request, Usage
+from culturepark.llm.scripted_json import fill_schema
+from culturepark.llm.scripted_phrases import Dice, Speech
+
+Answer = str | Reply | Exception
+Script = Iterable[Answer] | Callable[[Request], Answer] | None
+
+_LOOSE_SHARE = 0.2  # of turns get one sentence that cannot stand alone: about 6 % of all sentences
+
+
+class ScriptedClient:
+    """A client that needs no server: built-in talk, or a script of fixed answers.
+
+    ``script`` is a queue of answers or a function of the request; an exception in it is raised. The
+    rates say how often a first try fails on purpose, so that checks and ledgers have work.
+    """
+
+    def __init__(
+        self,
+        script: Script = None,
+        latency_s: float = 0.0,
+        *,
+        fault_rate: float = 0.005,
+        badjson_rate: float = 0.01,
+        maxlen: int = 1000,
+    ) -> None:
+        self._queue = None if script is None or callable(script) else deque(script)
+        self._function = script if callable(script) else None
+        self._latency_s = latency_s
+        self._rates = {"note": fault_rate, "turn": fault_rate, "moderate": fault_rate, "extract": badjson_rate}
+        self.history: deque[Request] = deque(maxlen=maxlen)
+        self.calls = 0
+
+    async def reply(self, request: Request) -> Reply:
+        """Answer one request."""
+        self.calls += 1
+        self.history.append(request)
+        if self._latency_s > 0:
+            await asyncio.sleep(self._latency_s)
+        answer = self._answer(request)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer if isinstance(answer, Reply) else _as_reply(request, answer, "stop")
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+    def _answer(self, request: Request) -> Answer:
+        if self._function is not None:
+            return self._function(request)
+        if self._queue is not None:
+            if not self._queue:
+                raise RuntimeError(f"the script has no answer left for call {self.calls} ({request.key})")
+            return self._queue.popleft()
+        dice = Dice(request.hash())
+        faulty = dice.chance(self._rates.get(request.purpose, 0.0))
+        if request.purpose == "probe" and request.schema is None:
+            return "Yes."
+        if request.schema is not None:
+            return _answer_in_json(request, dice, faulty)
+        return _speak(request, dice, faulty)
+
+
+def _as_reply(request: Request, text: str, finish: Finish) -> Reply:
+    read = sum(len(m["content"]) for m in request.messages) // 4
+    return Reply(text, finish, Usage(input=read, output=len(text) // 4), request.model)
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """What was read out of a system prompt; empty where nothing was recognised.
+
+    ``holder`` is who holds the view in a thread that several people share.
+    """
+
+    title: str
+    view: str
+    holder: str
+    name: str
+    moderates: bool
+
+
+_TITLE = re.compile(
+    r"^What you think about the subject, (.+?):$|^You are .*You talk with .+? about (.+?)\. You |^Subject: (.+?)\. ",
+    re.MULTILINE,
+)
+_VIEW = re.compile(r'^What you think about .*:\n"(.+?)"$|Your view: (.+)$|^(.{1,60}?) thinks: "(.+?)"', re.MULTILINE)
+_NAME = re.compile(r"^You are ([^,.\n]{1,60}),", re.MULTILINE)
+_CUE_NAME = re.compile(r"Now you are ([^.\n]{1,60})\.")
+_NEXT = re.compile(r"Hand over to (.{1,60}?) now")
+_CLAUSE_END = re.compile(r"[,:;.?!]| (?:when|where|if|who|that|which|before|compared|and (?:how|whether|what)) ")
+_THINGS = re.compile(r"(?:\b(?:of|the|in|or|and|for|with|from|between|at|on|by|about)|,) ([a-z]{4,}s)\b")
+
+
+@lru_cache(maxsize=2048)
+def _read_prompt(text: str) -> _Setting:
+    title, view, name = _TITLE.search(text), _VIEW.search(text), _NAME.search(text)
+    subject = title[1] or title[2] or title[3] if title else ""
+    said = view[1] or view[2] or view[4] if view else ""
+    return _Setting(
+        title=_short_title(subject),
+        view=_lower_first(said if said[-1:] in ("", ".", "!", "?") else said + "."),
+        holder=view[3] or "" if view else "",
+        name=name[1] if name else "",
+        moderates="moderator" in text[:200],
+    )
+
+
+def _short_title(text: str) -> str:
+    return _lower_first(text) if len(text.split()) <= 10 else ""
+
+
+def _lower_first(text: str) -> str:
+    return text if text[:2].isupper() or re.match(r"I\b", text) else text[:1].lower() + text[1:]
+
+
+@lru_cache(maxsize=2048)
+def _read_topic(text: str) -> tuple[str, ...]:
+    """Things to talk about, out of the sentence that begins with "Talk about"."""
+    start = text.find("Talk about ")
+    if start < 0:
+        return ()
+    sentence = re.split(r"[.?!](?:\s|$)", text[start + len("Talk about ") :][:600], maxsplit=1)[0]
+    clause = _CLAUSE_END.split(sentence, maxsplit=1)[0]
+    fits = 3 <= len(clause.split()) <= 8 and not re.search(r"\byour?\b|\b(?:and|of|people)$", clause)
+    things = [w for w in dict.fromkeys(_THINGS.findall(sentence)) if not w.endswith("ss")]
+    return (*([clause] if fits else []), *things[:4])
+
+
+def _find_subjects(title: str, *texts: str) -> tuple[str, ...]:
+    things = next(filter(None, map(_read_topic, texts)), ())
+    return (title,) * 4 + things if title else things
+
+
+def _speak(request: Request, dice: Dice, faulty: bool) -> str | Reply:
+    contents = [m["content"] for m in request.messages]
+    setting, heard = _read_prompt(contents[0]), "\n".join(contents[1:])
+    # A repair comes after the cue, the bad text and the complaint.
+    cue = contents[-3 if request.purpose == "repair" and len(contents) > 3 else -1]
+    handed = _NEXT.search(cue)
+    given = {"view": _open_view(setting, cue, heard), "next": handed[1] if handed else "Friends"}
+    speech = Speech(dice, _find_subjects(setting.title, *contents[:2]), heard, given)
+    if request.purpose == "moderate" or setting.moderates:
+        kinds = ["moderate"]
+    elif request.purpose == "note":
+        kinds = dice.shuffle(("note", "reason", "story"))[: 2 + dice.below(2)]
+    else:
+        kinds = _plan_turn(dice, bool(given["view"]), "two short sentences" in cue)
+    text = _join([speech.say(kind) for kind in kinds], request.sampling.max_tokens)
+    text = _lower_first(text) if request.prefill else text
+    return _spoil(request, text, speech, setting.name) if faulty else text
+
+
+def _open_view(setting: _Setting, cue: str, heard: str) -> str:
+    """The speaker's view, unless it is another's or was quoted before in this talk."""
+    name = _CUE_NAME.search(cue)
+    if setting.holder and not (name and name[1] == setting.holder):
+        return ""
+    return "" if setting.view[1:60] in heard else setting.view
+
+
+def _plan_turn(dice: Dice, has_view: bool, short: bool) -> list[str]:
+    """Kinds of sentences in order; at least one is about the subject, few cannot stand alone."""
+    first, *others = dice.shuffle(("reason", "norm", "contrast"))
+    count = 2 if short else dice.pick((2, 3, 3, 4))
+    stance = ["stance"] if has_view and dice.chance(0.85) else []
+    kinds = dice.shuffle([first, *[*stance, *dice.shuffle(("story", "custom", "story", *others))][: count - 1]])
+    if dice.chance(_LOOSE_SHARE):
+        return [*kinds, "loose_end"] if dice.below(2) else ["loose_start", *kinds]
+    return kinds
+
+
+def _join(sentences: list[str], max_tokens: int | None) -> str:
+    while len(sentences) > 1 and max_tokens and sum(map(len, sentences)) > max_tokens * 4:
+        sentences.pop()
+    return " ".join(sentences)
+
+
+def _spoil(request: Request, text: str, speech: Speech, name: str) -> str | Reply:
+    """One of the ways in which real models fail."""
+    way = speech.dice.pick(("empty", "cut", "name", "machine"))
+    if way == "empty":
+        return ""
+    if way == "machine":
+        return speech.say("machine")
+    if way == "name":
+        return f"{name or 'Moderator'}: {text}"
+    return _as_reply(request, _cut(text, speech.dice), "length")
+
+
+def _cut(text: str, dice: Dice) -> str:
+    """The text broken off inside a sentence."""
+    return text[: len(text) * (15 + dice.below(80)) // 100].rstrip(" .?!:,") or text[:1]
+
+
+_TITLE_MARKS = (("\nThe subject was: ", " ("), ("\nSubject: ", ".\n"))
+
+
+def _answer_in_json(request: Request, dice: Dice, faulty: bool) -> str | Reply:
+    transcript = max((m["content"] for m in request.messages[1:] or request.messages), key=len)
+    speech = Speech(dice, _find_subjects(_find_title(transcript)))
+    text = fill_schema(request.schema.body if request.schema else {}, transcript, speech)
+    if not faulty:
+        return text
+    if dice.below(3) == 0:
+        return speech.say("prose")
+    return _as_reply(request, text[: len(text) * (20 + dice.below(70)) // 100], "length")
+
+
+def _find_title(transcript: str) -> str:
+    for mark, end in _TITLE_MARKS:
+        start = transcript.rfind(mark)
+        if start >= 0:
+            return _short_title(transcript[start + len(mark) :].split(end, 1)[0])
+    return ""

@@ -1,0 +1,88 @@
+"""Prompts: text files with checked holes. ``full`` suits capable models, ``compact`` very small ones.
+
+A prompt is a Markdown file ``<size>/<task>.md`` with holes such as ``${name}``. A user's folder with
+files of the same names wins over the packaged ones. Which holes a prompt must have stands in
+``HOLES``; a missing or an unknown hole is an error at load time. No code runs from a prompt.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import string
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+from culturepark.errors import DataError
+
+_FOLDER = Path(__file__).parent
+SIZES = ("full", "compact")
+_PERSON = frozenset(
+    {"name", "age", "gender", "occupation", "home", "country", "household", "religiosity", "interests", "style", "facts"}
+)
+_SCENE = frozenset({"place", "relationship", "occasion", "mood", "want", "others"})
+_VIEW = frozenset({"title", "discuss", "view", "related"})
+
+HOLES: dict[str, frozenset[str]] = {
+    "speaker": _PERSON | _SCENE | _VIEW | {"language"},
+    "note": frozenset({"discuss"}),
+    "open": frozenset({"discuss", "occasion", "others"}),
+    "listen": frozenset({"discuss", "occasion", "speaker", "text"}),
+    "listen_panel": frozenset({"lines", "name"}),
+    "fix": frozenset({"reason"}),
+    "moderator": frozenset({"place", "occasion", "mood", "people", "title", "discuss", "language"}),
+    "moderate": frozenset({"lines", "next"}),
+    "classic": frozenset(
+        {"contact", "delegate", "contact_country", "delegate_country", "statement", "view", "discuss", "language"}
+    ),
+    "classic_turn": frozenset({"name", "guide"}),
+    "extract_system": frozenset({"language"}),
+    "extract": frozenset({"transcript", "title", "statement", "people", "wanted", "example"}),
+    "extract_fix": frozenset({"error"}),
+}
+
+
+class Prompts:
+    """All prompts of one size, with the hash of each file."""
+
+    def __init__(self, size: str = "full", folder: Path | None = None) -> None:
+        """Load and check every prompt. Raises ``DataError`` naming the file and the hole."""
+        self.size = size
+        self._folder = folder
+        self._templates: dict[str, string.Template] = {}
+        self._sources: dict[str, str] = {}
+        if folder is not None and not folder.is_dir():
+            raise DataError(f"{folder}: the prompts folder does not exist")
+        for name, holes in HOLES.items():
+            path = self._find(name)
+            text = path.read_text(encoding="utf-8").strip()
+            template = string.Template(text)
+            if not template.is_valid():
+                raise DataError(f"{path}: a '$' stands alone; write '$$' for a dollar sign")
+            unknown = set(template.get_identifiers()) - holes
+            if unknown:
+                raise DataError(f"{path}: unknown hole ${{{sorted(unknown)[0]}}}; it may use {', '.join(sorted(holes))}")
+            self._templates[name] = template
+            self._sources[name] = text
+
+    def _find(self, name: str) -> Path:
+        places = [_FOLDER / self.size / f"{name}.md", _FOLDER / "full" / f"{name}.md"]
+        if self._folder is not None:
+            places = [self._folder / self.size / f"{name}.md", self._folder / f"{name}.md", *places]
+        return next(p for p in places if p.is_file())
+
+    def render(self, name: str, holes: Mapping[str, object]) -> str:
+        """Fill a prompt. Raises ``DataError`` when a hole has no value."""
+        try:
+            return self._templates[name].substitute({k: str(v) for k, v in holes.items()})
+        except KeyError as error:
+            raise DataError(f"prompt {name!r}: no value for the hole {error}") from error
+
+    @cached_property
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 (first 16 hex digits) of each prompt's text, by name."""
+        return {name: hashlib.sha256(text.encode()).hexdigest()[:16] for name, text in self._sources.items()}
+
+    def text(self, name: str) -> str:
+        """A prompt as it is written, holes unfilled."""
+        return self._sources[name]

@@ -1,0 +1,186 @@
+"""From an engine's name to a working client: which engine, which model, which wrappers around it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from culturepark.config import RunConfig
+from culturepark.errors import ConfigError
+from culturepark.llm.base import ChatClient
+from culturepark.llm.http import HttpClient
+from culturepark.llm.limits import CountingClient, RetryEvent, RetryingClient, WindowClient
+from culturepark.llm.replay import ReplayClient, ReplyLog
+from culturepark.runs.runner import Draining, Gate
+from culturepark.runs.work import ModelSetup
+
+OPENAI_URL = "https://api.openai.com/v1"
+LOCAL_SLOTS = 8
+Say = Callable[[str], None]
+# What suits SmolLM2-135M best (measured: it copies itself at lower, drifts at higher settings).
+SMOLLM_EXTRA = {"min_p": 0.08, "repeat_penalty": 1.1, "repeat_last_n": 128}
+
+LOCAL_REMARK = (
+    "Using the embedded model (SmolLM2-135M): it is for trying things out, not for data to train on. "
+    "For real data set --base-url and --model, or OPENAI_API_KEY."
+)
+
+
+@dataclass
+class Engine:
+    """A stack of clients ready for work, and the parts a run needs to reach."""
+
+    client: ChatClient
+    setup: ModelSetup
+    gate: Gate
+    counting: CountingClient
+    log: ReplyLog
+    in_flight: int
+
+
+def choose_engine(config: RunConfig) -> tuple[RunConfig, str]:
+    """Settle engine and model name as far as that needs no call; returns a remark for the user.
+
+    Raises ``ConfigError`` or ``MissingPartError`` saying what to set or install.
+    """
+    from culturepark.llm.servers import embedded_missing
+
+    engine, remark = config.engine, ""
+    if engine is None:
+        if config.base_url or config.model or os.environ.get(config.api_key_env):
+            engine = "openai"
+        elif embedded_missing() is None:
+            engine, remark = "local", LOCAL_REMARK
+        else:
+            raise ConfigError(
+                f"no model to talk to: set {config.api_key_env}, or --base-url and --model for a server of your own, "
+                "or install the embedded model with: culturepark setup local (or try --engine mock, no model at all)"
+            )
+    if engine in ("vllm", "langchain") and not config.model:
+        example = "anthropic:NAME" if engine == "langchain" else "Qwen/Qwen3-8B"
+        raise ConfigError(f"--engine {engine} needs --model, for example --model {example}")
+    if engine == "openai" and not config.base_url and not os.environ.get(config.api_key_env):
+        raise ConfigError(
+            f"no API key: set the variable {config.api_key_env} (or name another with --api-key-env), "
+            "or give --base-url for a server that needs none"
+        )
+    names = {"local": "smollm2-135m-instruct", "mock": "mock"}
+    return config.model_copy(update={"engine": engine, "model": config.model or names.get(engine)}), remark
+
+
+async def settle_model(config: RunConfig) -> RunConfig:
+    """Ask the server for its model when the user named none and it serves exactly one."""
+    if config.model:
+        return config
+    client = _http_client(config, config.base_url or OPENAI_URL)
+    try:
+        names = await client.models()
+    finally:
+        await client.close()
+    if len(names) != 1:
+        shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+        raise ConfigError(f"name a model with --model; the server offers: {shown or 'none'}")
+    return config.model_copy(update={"model": names[0]})
+
+
+@asynccontextmanager
+async def open_engine(
+    config: RunConfig,
+    folder: Path,
+    shard_of: Callable[[str], int],
+    say: Say = lambda text: None,
+    on_retry: Callable[[RetryEvent], None] = lambda event: None,
+) -> AsyncIterator[Engine]:
+    """Start what must be started and stack the wrappers; everything is stopped again on leaving.
+
+    ``shard_of`` tells which file of the reply log holds a call.
+    """
+    async with AsyncExitStack() as stack:
+        transport, setup, slots = await _open_transport(config, folder, say, stack)
+        gate = Gate(transport)
+        window = WindowClient(gate, slots)
+        counting: CountingClient
+
+        def note(event: RetryEvent) -> None:
+            counting.note_retry(event)
+            on_retry(event)
+
+        async def sleep(seconds: float) -> None:
+            end = asyncio.get_running_loop().time() + seconds
+            while (left := end - asyncio.get_running_loop().time()) > 0:
+                if gate.closed:
+                    raise Draining
+                await asyncio.sleep(min(left, 0.25))
+
+        retrying = RetryingClient(window, tries=config.tries, on_event=note, sleep=sleep)
+        log = ReplyLog(folder / "replies", shard_of=shard_of, durable=config.durability == "power")
+        stack.callback(log.close)
+        counting = CountingClient(ReplayClient(retrying, log))
+        stack.push_async_callback(counting.close)
+        yield Engine(counting, setup, gate, counting, log, slots)
+
+
+async def _open_transport(
+    config: RunConfig, folder: Path, say: Say, stack: AsyncExitStack
+) -> tuple[ChatClient, ModelSetup, int]:
+    model = config.model or ""
+    refine = config.refine_model or model
+    size = "full" if config.prompt_size == "auto" else config.prompt_size
+    if config.engine == "mock":
+        from culturepark.llm.scripted import ScriptedClient
+
+        return ScriptedClient(), ModelSetup(model, refine, size), config.concurrency
+    if config.engine == "langchain":
+        from culturepark.llm.langchain import open_langchain
+
+        return open_langchain(model), ModelSetup(model, refine, size), config.concurrency
+    if config.engine == "local":
+        return await _open_local(config, folder, say, stack)
+    if config.engine == "vllm":
+        from culturepark.llm.servers import vllm_server
+
+        server = vllm_server(model, folder / "vllm.log", list(config.vllm_args), on_wait=_tell_wait(say))
+        url = await stack.enter_async_context(server)
+        # vLLM's CPU build dies on seeded requests, and the reply log makes seeds needless.
+        return _http_client(config, url), ModelSetup(model, refine, size, send_seeds=False), config.concurrency
+    return _http_client(config, config.base_url or OPENAI_URL), ModelSetup(model, refine, size), config.concurrency
+
+
+async def _open_local(
+    config: RunConfig, folder: Path, say: Say, stack: AsyncExitStack
+) -> tuple[ChatClient, ModelSetup, int]:
+    from culturepark.llm.servers import local_server
+
+    slots = min(config.concurrency, LOCAL_SLOTS)
+    server = local_server(folder / "server.log", slots=slots, on_wait=_tell_wait(say))
+    url = await stack.enter_async_context(server)
+    size = "compact" if config.prompt_size == "auto" else config.prompt_size
+    setup = ModelSetup(
+        config.model or "",
+        config.refine_model or config.model or "",
+        size,
+        prefill=True,
+        stop=("\n",),
+        extra=SMOLLM_EXTRA,
+        turn_tokens=min(config.max_tokens, 90),
+    )
+    return HttpClient(url, None, timeout_s=config.timeout, prefill=True), setup, slots
+
+
+def _http_client(config: RunConfig, url: str) -> HttpClient:
+    return HttpClient(url, os.environ.get(config.api_key_env) or None, timeout_s=config.timeout)
+
+
+def _tell_wait(say: Say) -> Callable[[float, str], None]:
+    told = [0.0]
+
+    def tell(seconds: float, line: str) -> None:
+        if seconds - told[0] >= 5:
+            told[0] = seconds
+            say(f"Waiting for the model server ({seconds:.0f} s): {line[:100]}")
+
+    return tell

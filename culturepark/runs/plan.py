@@ -1,0 +1,417 @@
+"""The plan: n samples cut into quotas per culture x topic x answer, and quotas into talks.
+
+Everything here is a pure function of the data part of the configuration and the data files, so that
+a plan is never stored: it is made again and is the same.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from culturepark.culture.personas import country_weights
+from culturepark.culture.profiles import Profile
+from culturepark.culture.scenarios import Scene, Topic
+from culturepark.culture.surveys import Survey, apportion, apportion_few
+from culturepark.errors import ConfigError
+
+Cell = tuple[str, str, int]  # culture, topic, answer code
+YOUNGER, OLDER = ("18-29", "30-44"), ("45-59", "60+")
+EVERY_AGE = (*YOUNGER, *OLDER)
+CONTACT = "english"
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """One speaker of a planned talk: whom to draw, and how many samples are wanted from the speaker."""
+
+    culture: str
+    country: str
+    code: int | None
+    wanted: int
+    number: int
+    bands: tuple[str, ...] = EVERY_AGE
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One planned talk. ``attempt`` counts from 1; a replacement keeps the number of its slot."""
+
+    number: int
+    attempt: int
+    style: str
+    topic: str
+    scene: str
+    seats: tuple[Seat, ...]
+
+    @property
+    def id(self) -> str:
+        """Stable name of the dialogue."""
+        return f"d{self.number:06d}" if self.attempt == 1 else f"d{self.number:06d}-{self.attempt}"
+
+    @property
+    def wanted(self) -> int:
+        """Samples wanted from all seats."""
+        return sum(seat.wanted for seat in self.seats)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Slots in the order they are worked on, the quotas behind them, and remarks for the user."""
+
+    slots: tuple[Slot, ...]
+    quotas: Mapping[Cell, int]
+    not_asked: Mapping[str, tuple[str, ...]]
+    remarks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The part of the configuration a plan depends on, already resolved."""
+
+    n: int
+    cultures: tuple[str, ...]
+    topics: tuple[str, ...]
+    style: str
+    seed: int
+    weighting: str
+    claims_per_speaker: int
+    panel_size: int = 3
+
+
+@dataclass
+class _Pack:
+    """Samples of one cell that one persona will give."""
+
+    culture: str
+    code: int
+    size: int
+
+
+@dataclass
+class _Draft:
+    """Talks planned so far, and what balances them."""
+
+    settings: Settings
+    profiles: Mapping[str, Profile]
+    surveys: Mapping[str, Survey]
+    topics: Mapping[str, Topic]
+    scenes: Mapping[str, Scene]
+    pair_counts: dict[frozenset[str], int] = field(default_factory=lambda: defaultdict(int))
+    numbers: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    debts: dict[str, dict[str, float]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(float)))
+    weights: dict[str, dict[str, float]] = field(default_factory=dict)
+
+
+def make_plan(
+    settings: Settings,
+    profiles: Mapping[str, Profile],
+    surveys: Mapping[str, Survey],
+    topics: Mapping[str, Topic],
+    scenes: Mapping[str, Scene],
+) -> Plan:
+    """Plan a run.
+
+    ``n`` is split evenly over cultures, each culture's part evenly over the topics asked in one of
+    its countries, each topic's part over the answers by largest remainder (by systematic sampling
+    when a topic has fewer samples than answers). Raises ``ConfigError`` when nothing can be planned.
+    """
+    draft = _Draft(settings, profiles, surveys, topics, scenes)
+    for culture in settings.cultures:
+        draft.weights[culture] = country_weights(profiles[culture], settings.weighting)
+    askable, not_asked = _find_askable(draft)
+    style = _resolve_style(settings)
+    if style == "cross":
+        askable = _keep_shared(draft, askable)
+    quotas = _share_out(draft, askable)
+    by_topic: dict[str, dict[str, list[_Pack]]] = defaultdict(dict)
+    for topic in settings.topics:
+        for culture in settings.cultures:
+            packs = _pack(draft, quotas, culture, topic)
+            if packs:
+                by_topic[topic][culture] = packs
+    talks = {t: _seat_topic(draft, style, t, packs, askable) for t, packs in by_topic.items()}
+    slots = _interleave(draft, talks)
+    return Plan(tuple(slots), quotas, not_asked, _remark(settings, style, not_asked, askable, quotas))
+
+
+def _resolve_style(settings: Settings) -> str:
+    several = len(settings.cultures) > 1
+    style = settings.style
+    if style == "cross" and not several:
+        raise ConfigError("style cross needs at least two cultures; name more with --cultures or use --style within")
+    if style == "auto":
+        return "mixed" if several else "within"
+    return style
+
+
+def _find_askable(draft: _Draft) -> tuple[dict[str, list[str]], dict[str, tuple[str, ...]]]:
+    """Topics that each culture can speak to, and those it cannot because no country was asked."""
+    askable, not_asked = {}, {}
+    for culture in draft.settings.cultures:
+        found = []
+        for topic in draft.settings.topics:
+            record = draft.topics[topic]
+            survey = draft.surveys.get(record.survey)
+            if survey and survey.mixture(draft.weights[culture], record.item):
+                found.append(topic)
+        askable[culture] = found
+        missing = tuple(t for t in draft.settings.topics if t not in found)
+        if missing:
+            not_asked[culture] = missing
+        if not found:
+            raise ConfigError(
+                f"culture {culture!r}: none of the chosen topics was asked in its countries, so there is no "
+                "measured stance to give; choose other topics (see: culturepark topics)"
+            )
+    return askable, not_asked
+
+
+def _keep_shared(draft: _Draft, askable: dict[str, list[str]]) -> dict[str, list[str]]:
+    shared = {t for t in draft.settings.topics if sum(t in found for found in askable.values()) > 1}
+    kept = {culture: [t for t in found if t in shared] for culture, found in askable.items()}
+    for culture, found in kept.items():
+        if not found:
+            raise ConfigError(
+                f"culture {culture!r} shares none of the chosen topics with another chosen culture; "
+                "leave --style to auto or choose other topics"
+            )
+    return kept
+
+
+def _share_out(draft: _Draft, askable: Mapping[str, Sequence[str]]) -> dict[Cell, int]:
+    settings = draft.settings
+    order = list(settings.topics)
+    random.Random(f"{settings.seed}/topics").shuffle(order)  # which topics get the odd sample
+    per_culture = apportion([1.0] * len(settings.cultures), settings.n)
+    quotas: dict[Cell, int] = {}
+    for culture, total in zip(settings.cultures, per_culture, strict=True):
+        mine = [t for t in order if t in set(askable[culture])]
+        for place, (topic, seats) in enumerate(zip(mine, apportion([1.0] * len(mine), total), strict=True)):
+            record = draft.topics[topic]
+            mixture = draft.surveys[record.survey].mixture(draft.weights[culture], record.item)
+            shares = list(mixture.values())
+            if seats >= len(shares):
+                counts = apportion(shares, seats)
+            else:
+                start = (place * 0.6180339887498949 + random.Random(f"{settings.seed}/{culture}").random()) % 1
+                counts = apportion_few(shares, seats, start)
+            quotas.update({(culture, topic, c): k for c, k in zip(mixture, counts, strict=True) if k})
+    return quotas
+
+
+def _pack(draft: _Draft, quotas: Mapping[Cell, int], culture: str, topic: str) -> list[_Pack]:
+    """Cut one culture's quotas on a topic into personas, rare answers spread among the common ones."""
+    most = draft.settings.claims_per_speaker
+    placed: list[tuple[float, _Pack]] = []
+    for code in draft.topics[topic].codes:
+        quota = quotas.get((culture, topic, code), 0)
+        people = -(-quota // most)
+        for k in range(people):
+            size = quota // people + (1 if k < quota % people else 0)
+            placed.append(((k + 0.5) / people, _Pack(culture, code, size)))
+    return [pack for _, pack in sorted(placed, key=lambda p: p[0])]
+
+
+def _seat_topic(
+    draft: _Draft, style: str, topic: str, packs: dict[str, list[_Pack]], askable: Mapping[str, Sequence[str]]
+) -> list[tuple[str, list[_Pack]]]:
+    """Talks on one topic, as (style, packs at the table); a pack of size 0 is a guest."""
+    if style == "classic":
+        return [("classic", [p]) for group in packs.values() for p in group]
+    if style == "panel":
+        return _seat_panels(draft, packs)
+    if style == "within" or (style == "mixed" and len(packs) == 1 and not _others(topic, packs, askable)):
+        return [("within", table) for group in packs.values() for table in _seat_within(group)]
+    return [("cross", table) for table in _seat_cross(draft, topic, packs, askable)]
+
+
+def _others(topic: str, packs: Mapping[str, object], askable: Mapping[str, Sequence[str]]) -> list[str]:
+    return [c for c, topics in askable.items() if topic in topics and c not in packs]
+
+
+def _seat_within(group: list[_Pack]) -> list[list[_Pack]]:
+    """Pair people of one culture with unlike answers: sorted by answer, each with the one half a list away."""
+    people = sorted(group, key=lambda p: p.code)
+    if len(people) % 2:
+        biggest = max(people, key=lambda p: p.size)
+        if biggest.size > 1:  # one more person instead of a guest whose words would not be used
+            people.append(_Pack(biggest.culture, biggest.code, biggest.size // 2))
+            biggest.size -= biggest.size // 2
+        else:
+            people.append(_Pack(biggest.culture, people[0].code, 0))
+        people.sort(key=lambda p: p.code)
+    half = len(people) // 2
+    return [[people[i], people[i + half]] for i in range(half)]
+
+
+def _seat_cross(
+    draft: _Draft, topic: str, packs: dict[str, list[_Pack]], askable: Mapping[str, Sequence[str]]
+) -> list[list[_Pack]]:
+    """Pair people of different cultures so that no one is left over and all culture pairs come up alike."""
+    left = {culture: list(group) for culture, group in packs.items()}
+    for culture in _others(topic, packs, askable):
+        left.setdefault(culture, [])
+    _even_out(left)
+    for group in left.values():  # unlike answers meet: one side from the low end, the other half a list on
+        group.sort(key=lambda p: p.code)
+    for k, culture in enumerate(left):
+        group = left[culture]
+        turn = (len(group) // 2) * (k % 2)
+        left[culture] = group[turn:] + group[:turn]
+    tables = []
+    while any(left.values()):
+        first = max(left, key=lambda c: (len(left[c]), c))
+        partners = [c for c in left if c != first]
+        with_people = [c for c in partners if left[c]] or partners
+        second = min(with_people, key=lambda c: (-len(left[c]), draft.pair_counts[frozenset((first, c))], c))
+        a = left[first].pop(0)
+        b = left[second].pop(0) if left[second] else _Pack(second, _common_answer(draft, second, topic), 0)
+        draft.pair_counts[frozenset((first, second))] += 1
+        tables.append([a, b])
+    return tables
+
+
+def _even_out(left: dict[str, list[_Pack]]) -> None:
+    """Split big packs until no culture has more people than all others together and the sum is even."""
+
+    def split_one(cultures: list[str]) -> bool:
+        groups = [p for c in cultures for p in left[c] if p.size > 1]
+        if not groups:
+            return False
+        pack = max(groups, key=lambda p: p.size)
+        left[pack.culture].append(_Pack(pack.culture, pack.code, pack.size // 2))
+        pack.size -= pack.size // 2
+        return True
+
+    while True:
+        total = sum(map(len, left.values()))
+        biggest = max(left, key=lambda c: len(left[c]))
+        others = [c for c in left if c != biggest]
+        if len(left[biggest]) > total - len(left[biggest]):
+            if not split_one(others):
+                return
+        elif total % 2:
+            if not split_one(others) and not split_one([biggest]):
+                return
+        else:
+            return
+
+
+def _common_answer(draft: _Draft, culture: str, topic: str) -> int:
+    """A guest's answer: drawn from the measured shares like everyone's."""
+    record = draft.topics[topic]
+    mixture = draft.surveys[record.survey].mixture(draft.weights[culture], record.item)
+    chance = random.Random(f"{draft.settings.seed}/guest/{culture}/{topic}/{draft.numbers[culture]}")
+    return chance.choices(list(mixture), list(mixture.values()))[0]
+
+
+def _seat_panels(draft: _Draft, packs: dict[str, list[_Pack]]) -> list[tuple[str, list[_Pack]]]:
+    """Tables of three or four, cultures dealt round-robin; the last table is filled from bigger packs."""
+    size = draft.settings.panel_size
+    queues = {c: list(group) for c, group in packs.items()}
+    dealt: list[_Pack] = []
+    while any(queues.values()):
+        for queue in queues.values():
+            if queue:
+                dealt.append(queue.pop(0))
+    while len(dealt) % size:
+        biggest = max(dealt, key=lambda p: p.size)
+        part = biggest.size // 2
+        dealt.append(_Pack(biggest.culture, biggest.code, part))
+        biggest.size -= part
+    return [("panel", dealt[i : i + size]) for i in range(0, len(dealt), size)]
+
+
+def _interleave(draft: _Draft, talks: Mapping[str, list[tuple[str, list[_Pack]]]]) -> list[Slot]:
+    """Put the talks of all topics in one order in which every stretch covers all topics alike."""
+    placed: list[tuple[float, int, str, str, list[_Pack]]] = []
+    for rank, (topic, tables) in enumerate(talks.items()):
+        chance = random.Random(f"{draft.settings.seed}/order/{topic}")
+        chance.shuffle(tables)
+        for k, (style, table) in enumerate(tables):
+            placed.append(((k + 0.5) / len(tables), rank, topic, style, table))
+    slots = []
+    for number, (_, _, topic, style, table) in enumerate(sorted(placed, key=lambda p: p[:2])):
+        scene = _pick_scene(draft, number, style, topic)
+        slots.append(Slot(number, 1, style, topic, scene, _make_seats(draft, number, style, topic, table)))
+    return slots
+
+
+def _pick_scene(draft: _Draft, number: int, style: str, topic: str) -> str:
+    if style == "classic":
+        return ""
+    theme = draft.topics[topic].theme
+    fitting = [s.id for s in draft.scenes.values() if style in s.styles and (not s.themes or theme in s.themes)]
+    if not fitting:
+        raise ConfigError(f"no scene fits style {style!r} and theme {theme!r}; add one under scenarios/scenes")
+    return random.Random(f"{draft.settings.seed}/scene/{number}").choice(fitting)
+
+
+def _make_seats(draft: _Draft, number: int, style: str, topic: str, table: list[_Pack]) -> tuple[Seat, ...]:
+    chance = random.Random(f"{draft.settings.seed}/seats/{number}")
+    table = list(table)
+    chance.shuffle(table)  # who opens
+    bands = [EVERY_AGE] * len(table)
+    if style == "within" and len({p.code for p in table}) == 1:  # same answer: let generations differ
+        bands = [YOUNGER, OLDER] if chance.random() < 0.5 else [OLDER, YOUNGER]
+    seats = []
+    for pack, ages in zip(table, bands, strict=True):
+        country = _next_country(draft, pack, topic)
+        seats.append(Seat(pack.culture, country, pack.code, pack.size, draft.numbers[pack.culture], ages))
+        draft.numbers[pack.culture] += 1
+    if style == "classic":
+        contact = Seat(CONTACT, draft.profiles[CONTACT].countries[0].code, None, 0, draft.numbers[CONTACT])
+        draft.numbers[CONTACT] += 1
+        seats.append(contact)
+    return tuple(seats)
+
+
+def _next_country(draft: _Draft, pack: _Pack, topic: str) -> str:
+    """The country most in arrears, given how likely each one is to hold this answer (error diffusion)."""
+    record = draft.topics[topic]
+    survey = draft.surveys[record.survey]
+    likely = {}
+    for country, weight in draft.weights[pack.culture].items():
+        figures = survey.shares(country, record.item)
+        if figures and figures.share(pack.code) > 0:
+            likely[country] = weight * figures.share(pack.code)
+    debts, total, size = draft.debts[pack.culture], sum(likely.values()), max(pack.size, 1)
+    for country, weight in likely.items():
+        debts[country] += size * weight / total
+    chosen = max(likely, key=lambda c: (debts[c], c))
+    debts[chosen] -= size
+    return chosen
+
+
+def replace_slot(slot: Slot, missing: Sequence[int], numbers: int) -> Slot:
+    """The next attempt at a slot that fell short: same cells, new people, wanting only what is missing."""
+    seats = tuple(
+        Seat(s.culture, s.country, s.code, short, s.number + numbers * slot.attempt, s.bands)
+        for s, short in zip(slot.seats, missing, strict=True)
+    )
+    return Slot(slot.number, slot.attempt + 1, slot.style, slot.topic, slot.scene, seats)
+
+
+def _remark(
+    settings: Settings,
+    style: str,
+    not_asked: Mapping[str, Sequence[str]],
+    askable: Mapping[str, Sequence[str]],
+    quotas: Mapping[Cell, int],
+) -> tuple[str, ...]:
+    remarks = []
+    for culture, topics in not_asked.items():
+        shown = ", ".join(topics[:6]) + (f" and {len(topics) - 6} more" if len(topics) > 6 else "")
+        remarks.append(f"{culture}: no stance on {len(topics)} topics its countries were not asked ({shown})")
+    if style == "cross":
+        dropped = [t for t in settings.topics if not any(t in found for found in askable.values())]
+        if dropped:
+            remarks.append(f"style cross: {len(dropped)} topics left out that only one chosen culture was asked")
+    used = {cell[1] for cell in quotas}
+    idle = {t for found in askable.values() for t in found} - used
+    if idle:
+        remarks.append(f"n is small: {len(idle)} of {len(idle | used)} topics get no sample")
+    return tuple(remarks)

@@ -1,0 +1,321 @@
+"""The reply log: what survives a kill, what damage costs, and when a changed request is asked anew."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from culturepark.errors import CallError, DataError
+from culturepark.llm.base import Reply, Request, Usage
+from culturepark.llm.replay import ReplayClient, ReplyLog
+
+
+@dataclass
+class Echo:
+    """Answers with what it was asked and counts; ``fail`` makes the next call fail."""
+
+    asked: list[str] = field(default_factory=list)
+    fail: bool = False
+    suffix: str = ""
+
+    async def reply(self, request: Request) -> Reply:
+        self.asked.append(request.key)
+        if self.fail:
+            raise CallError("no", "server")
+        text = f"{request.messages[-1]['content']}!{self.suffix}"
+        return Reply(text, "length", Usage(7, 2, 3), "echo-1", "a refusal")
+
+    async def close(self) -> None:
+        return None
+
+
+def shard_of(key: str) -> int:
+    return int(key.split("/")[0]) % 2
+
+
+def make_request(key: str, text: str = "Hello") -> Request:
+    return Request(key, "turn", "echo", ({"role": "user", "content": text},))
+
+
+async def ask(
+    folder: Path, keys: list[str], inner: Echo, text: str = "Hello"
+) -> tuple[list[Reply], ReplyLog]:
+    """One run: asks for every key over a fresh log and closes it."""
+    log = ReplyLog(folder, shard_of)
+    client = ReplayClient(inner, log)
+    replies = [await client.reply(make_request(key, text)) for key in keys]
+    await client.close()
+    return replies, log
+
+
+KEYS = [f"{i}/{step}" for i in range(4) for step in range(3)]
+
+
+async def test_a_second_run_asks_nothing_and_gets_the_same(tmp_path: Path) -> None:
+    first, _ = await ask(tmp_path / "replies", KEYS, Echo())
+    inner = Echo(suffix=" other")
+    second, log = await ask(tmp_path / "replies", KEYS, inner)
+    assert inner.asked == [] and (log.damaged, log.stale) == (0, 0)
+    assert second == [replace(reply, replayed=True) for reply in first]
+    assert not any(reply.replayed for reply in first)
+
+
+async def test_lines_lie_in_the_file_of_their_shard(tmp_path: Path) -> None:
+    await ask(tmp_path, KEYS, Echo())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["00000.jsonl", "00001.jsonl"]
+    lines = [json.loads(line) for line in (tmp_path / "00001.jsonl").read_text().splitlines()]
+    assert [line["key"] for line in lines] == [key for key in KEYS if shard_of(key) == 1]
+    assert set(lines[0]) == {"key", "hash", "crc", "reply"} and len(lines[0]["crc"]) == 8
+    assert lines[0]["reply"] == {
+        "text": "Hello!",
+        "finish": "length",
+        "usage": {"input": 7, "cached": 2, "output": 3},
+        "model": "echo-1",
+        "refusal": "a refusal",
+    }
+
+
+async def test_only_asked_shards_are_read(tmp_path: Path) -> None:
+    await ask(tmp_path, KEYS, Echo())
+    (tmp_path / "00001.jsonl").write_text("broken\n")
+    _, log = await ask(tmp_path, ["0/0", "2/1"], Echo())
+    assert log.damaged == 0
+
+
+async def test_a_torn_last_line_is_cut_and_asked_again(tmp_path: Path) -> None:
+    await ask(tmp_path, ["0/0", "0/1", "0/2"], Echo())
+    path = tmp_path / "00000.jsonl"
+    whole = path.read_bytes()
+    last = whole.rindex(b"\n", 0, -1) + 1
+    for end in range(last, len(whole)):
+        path.write_bytes(whole[:end])
+        inner = Echo()
+        _, log = await ask(tmp_path, ["0/0", "0/1", "0/2"], inner)
+        assert inner.asked == ["0/2"] and log.damaged == 0
+        assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda line: line.replace(b"Hello", b"Hullo"),
+        lambda line: line[:-20] + b"\n",
+        lambda line: b"\x00" * len(line[:-1]) + b"\n",
+        lambda line: b"[]\n",
+        lambda line: b"\xff\xfe\n",
+        lambda line: line.replace(b'"crc":"', b'"crc":"f'),
+    ],
+)
+async def test_a_damaged_line_costs_only_its_own_reply(
+    tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    await ask(tmp_path, ["0/0", "0/1", "0/2"], Echo())
+    path = tmp_path / "00000.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(lines[0] + damage(lines[1]) + lines[2])
+    told: list[tuple[Path, int]] = []
+    inner = Echo()
+    log = ReplyLog(tmp_path, shard_of, on_damage=lambda path, number: told.append((path, number)))
+    client = ReplayClient(inner, log)
+    for key in ("0/0", "0/1", "0/2", "0/1"):
+        await client.reply(make_request(key))
+    await client.close()
+    assert inner.asked == ["0/1"] and log.damaged == 1 and told == [(path, 2)]
+
+
+async def test_damage_is_logged_without_a_callback(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "00000.jsonl").write_text("broken\n")
+    await ask(tmp_path, ["0/0"], Echo())
+    assert "00000.jsonl, line 1: damaged" in caplog.text
+
+
+async def test_a_changed_request_is_asked_anew_and_both_are_kept(tmp_path: Path) -> None:
+    await ask(tmp_path, ["0/0"], Echo(), "Hello")
+    inner = Echo()
+    (reply,), log = await ask(tmp_path, ["0/0"], inner, "Goodbye")
+    assert reply.text == "Goodbye!" and inner.asked == ["0/0"] and log.stale == 1
+    inner = Echo()
+    for text in ("Hello", "Goodbye"):
+        (reply,), log = await ask(tmp_path, ["0/0"], inner, text)
+        assert reply.text == f"{text}!" and log.stale == 0
+    assert inner.asked == []
+
+
+async def test_errors_are_not_logged(tmp_path: Path) -> None:
+    with pytest.raises(CallError):
+        await ask(tmp_path, ["0/0"], Echo(fail=True))
+    inner = Echo()
+    await ask(tmp_path, ["0/0"], inner)
+    assert inner.asked == ["0/0"]
+
+
+async def test_forget_closes_the_file_and_the_shard_is_read_again(tmp_path: Path) -> None:
+    log, inner = ReplyLog(tmp_path, shard_of), Echo()
+    client = ReplayClient(inner, log)
+    before = len(os.listdir("/proc/self/fd"))
+    await client.reply(make_request("0/0"))
+    await client.reply(make_request("1/0"))
+    assert len(os.listdir("/proc/self/fd")) == before + 2
+    log.forget(0)
+    log.forget(7)
+    assert len(os.listdir("/proc/self/fd")) == before + 1
+    assert (await client.reply(make_request("0/0"))).replayed
+    await client.reply(make_request("0/1"))
+    await client.close()
+    assert inner.asked == ["0/0", "1/0", "0/1"] and len(os.listdir("/proc/self/fd")) == before
+
+
+async def test_text_that_utf8_cannot_hold_is_the_same_before_and_after_a_restart(tmp_path: Path) -> None:
+    (first,), _ = await ask(tmp_path, ["0/0"], Echo(suffix="\ud83d"))
+    (second,), log = await ask(tmp_path, ["0/0"], Echo())
+    assert first.text == second.text == "Hello!?" and log.damaged == 0
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.text(max_size=20), min_size=1, max_size=5), st.text(max_size=8))
+def test_any_text_comes_back(texts: list[str], refusal: str) -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        log = ReplyLog(Path(folder), lambda key: 0)
+        for number, text in enumerate(texts):
+            log.append(f"{number}/x", "h", Reply(text, refusal=refusal))
+        log.close()
+        again = ReplyLog(Path(folder), lambda key: 0)
+        found = [again.find(f"{number}/x", "h") for number in range(len(texts))]
+        assert found == [Reply(text, refusal=refusal, replayed=True) for text in texts] and again.damaged == 0
+
+
+# Disks
+
+
+async def test_a_full_disk_stops_the_run_with_a_clear_line(tmp_path: Path) -> None:
+    log = ReplyLog(tmp_path, shard_of)
+    assert log.find("0/0", "h") is None
+    (tmp_path / "00000.jsonl").symlink_to("/dev/full")
+    with pytest.raises(DataError, match="00000.jsonl: the disk is full; free space.*resume"):
+        log.append("0/0", "h", Reply("x"))
+    log.close()
+
+
+def test_a_write_that_fits_only_in_part_leaves_no_half_line(tmp_path: Path) -> None:
+    log = ReplyLog(tmp_path, shard_of)
+    log.append("0/0", "h", Reply("x"))
+    path = tmp_path / "00000.jsonl"
+    size = path.stat().st_size
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 30, hard))
+    try:
+        with pytest.raises(DataError, match="cannot be written"):
+            log.append("0/1", "h", Reply("y"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.stat().st_size == size
+    log.append("0/1", "h", Reply("y"))
+    log.close()
+    again = ReplyLog(tmp_path, shard_of)
+    assert again.find("0/1", "h") is not None and again.damaged == 0
+
+
+def test_an_unreadable_log_is_named(tmp_path: Path) -> None:
+    (tmp_path / "00000.jsonl").mkdir()
+    with pytest.raises(DataError, match="00000.jsonl: cannot be read"):
+        ReplyLog(tmp_path, shard_of).find("0/0", "h")
+
+
+def count_syncs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    calls: list[int] = []
+    real = os.fsync
+
+    def sync(handle: int) -> None:
+        calls.append(handle)
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    return calls
+
+
+def test_durable_syncs_in_batches_and_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = count_syncs(monkeypatch)
+    log = ReplyLog(tmp_path, shard_of, durable=True)
+    for number in range(300):
+        log.append("0/0", f"h{number}", Reply("x"))
+    assert 1 <= len(calls) <= 3  # every 256, and every second on a slow machine
+    log.close()
+    assert 2 <= len(calls) <= 4
+    plain = ReplyLog(tmp_path / "plain", shard_of)
+    done = len(calls)
+    plain.append("0/0", "h", Reply("x"))
+    plain.close()
+    assert len(calls) == done
+
+
+async def test_durable_syncs_within_a_second_of_the_last_reply(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("culturepark.llm.replay._SYNC_AFTER_S", 0.02)
+    calls = count_syncs(monkeypatch)
+    log = ReplyLog(tmp_path, shard_of, durable=True)
+    log.append("0/0", "h", Reply("x"))
+    await asyncio.sleep(0.2)
+    assert len(calls) == 1
+    log.close()
+    assert len(calls) == 1
+
+
+async def test_a_failed_sync_of_the_timer_stops_the_next_reply(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("culturepark.llm.replay._SYNC_AFTER_S", 0.02)
+    monkeypatch.setattr(os, "fsync", fail)
+    log = ReplyLog(tmp_path, shard_of, durable=True)
+    log.append("0/0", "h", Reply("x"))
+    await asyncio.sleep(0.2)
+    with pytest.raises(DataError, match="the disk is full"):
+        log.append("0/1", "h", Reply("x"))
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from culturepark.llm.base import Reply
+from culturepark.llm.replay import ReplyLog
+log = ReplyLog(Path(sys.argv[1]), lambda key: 0)
+number = 0
+while True:
+    log.append(f"0/{number}", "h", Reply("word " * 200))
+    print(number, flush=True)
+    number += 1
+"""
+
+
+def test_everything_logged_before_a_real_kill_is_there(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", WRITER, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as writer:
+        assert writer.stdout is not None
+        for _ in range(50):
+            writer.stdout.readline()
+        time.sleep(0.05)
+        writer.send_signal(signal.SIGKILL)
+        said = writer.stdout.read().split()
+    last = int(said[-1]) if said else 49
+    log = ReplyLog(tmp_path, lambda key: 0)
+    assert all(log.find(f"0/{number}", "h") for number in range(last))
+    assert log.damaged == 0
