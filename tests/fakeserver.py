@@ -359,11 +359,13 @@ def _fill_array(schema: Mapping[str, Any], rng: random.Random, root: Mapping[str
     items: list[Any] = []
     for _ in range(20 * count):
         item = fill_schema(schema.get("items", {"type": "string"}), rng, root)
-        if not (schema.get("uniqueItems") and item in items):
+        if item not in items:
             items.append(item)
         if len(items) >= count:
             break
-    return items
+    items += items[:1] * (low - len(items))  # too few different values
+    # Numbers mostly point at sentences, which a model names in their order.
+    return sorted(items) if all(isinstance(item, int) for item in items) else items
 
 
 def _fill_string(schema: Mapping[str, Any], rng: random.Random, root: Mapping[str, Any]) -> str:

@@ -10,7 +10,15 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from culturepark.cli.conversation import console, plain, print_dialogue, print_lineage, print_rejected, print_sample, show
+from culturepark.cli.conversation import (
+    console,
+    plain,
+    print_dialogue,
+    print_lineage,
+    print_rejected,
+    print_sample,
+    show,
+)
 from culturepark.culture.personas import country_weights
 from culturepark.culture.profiles import Profile, find_profiles, load_profiles
 from culturepark.culture.scenarios import find_topics, load_topics

@@ -126,13 +126,14 @@ def fit_latent(marginals: Mapping[str, Shares], ranks: Mapping[tuple[str, str], 
         cut = np.array([_NORMAL.inv_cdf(min(max(float(e), 1e-9), 1 - 1e-9)) for e in edges])
         cuts.append(cut)
         coefficients.append(_hermite_coefficients(shares, cut))
-    size = len(items)
-    matrix = np.eye(size)
     position = {item: i for i, item in enumerate(items)}
-    for (a, b), rank in ranks.items():
-        if a in position and b in position:
-            i, j = position[a], position[b]
-            matrix[i, j] = matrix[j, i] = _invert_series(coefficients[i] * coefficients[j], rank)
+    known = [(position[a], position[b], r) for (a, b), r in ranks.items() if a in position and b in position]
+    matrix = np.eye(len(items))
+    if known:
+        first, second = np.array([k[0] for k in known]), np.array([k[1] for k in known])
+        series = np.array(coefficients)
+        found = _invert_series(series[first] * series[second], np.array([k[2] for k in known]))
+        matrix[first, second] = matrix[second, first] = found
     codes = tuple(marginals[item].codes for item in items)
     return Latent(items, codes, tuple(cuts), _nearest_correlation(matrix))
 
@@ -156,17 +157,21 @@ def _hermite_coefficients(shares: Floats, cuts: Floats) -> Floats:
     return found
 
 
-def _invert_series(products: Floats, target: float) -> float:
-    """The latent correlation whose series gives ``target``, by bisection; clipped to +-0.99."""
-    powers = np.arange(1, _HERMITE_TERMS + 1)
-    low, high = -0.99, 0.99
+def _invert_series(products: Floats, targets: Floats) -> Floats:
+    """The latent correlations whose series give the targets, by bisection; clipped to +-0.99.
+
+    ``products`` has a row of series coefficients for each target.
+    """
+    low, high = np.full(len(targets), -0.99), np.full(len(targets), 0.99)
     for _ in range(40):
         middle = (low + high) / 2
-        if float(np.sum(products * middle**powers)) < target:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
+        value = np.zeros(len(targets))
+        for column in products.T[::-1]:  # Horner's rule, the highest power first
+            value = (value + column) * middle
+        below = value < targets
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    result: Floats = (low + high) / 2
+    return result
 
 
 def _nearest_correlation(matrix: Floats) -> Floats:

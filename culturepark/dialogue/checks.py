@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from culturepark.language import LanguagePack, is_wrong_language, split_sentences, words
 from culturepark.llm.base import Reply
@@ -89,8 +90,10 @@ def find_fault(
 
 def shares_run(text: str, other: str, length: int) -> bool:
     """Do two texts share ``length`` words in a row?"""
-    first, second = words(text), words(other)
-    if len(first) < length or len(second) < length:
-        return False
-    known = {tuple(second[i : i + length]) for i in range(len(second) - length + 1)}
-    return any(tuple(first[i : i + length]) in known for i in range(len(first) - length + 1))
+    found, known = words(text), _spaced_words(other)
+    return any(f" {' '.join(found[i : i + length])} " in known for i in range(len(found) - length + 1))
+
+
+@lru_cache(maxsize=1024)
+def _spaced_words(text: str) -> str:
+    return f" {' '.join(words(text))} "

@@ -192,14 +192,18 @@ def _instructions(context: DialogueContext, seat: str) -> str:
     return text
 
 
-_OPENINGS = ("In my family,", "Where I live,", "For me,", "I remember that", "At home,", "When I was younger,", "I think")
+_OPENINGS = ("In my family,", "For me,", "I remember that", "At home,", "When I was younger,", "I think")
 
 
 def _prefill(context: DialogueContext, state: DialogueState, seat: str) -> str:
-    """A first few words that keep a very small model in its role."""
+    """First words that keep a very small model in its role: its view in the first turn, a few words later."""
     if not context.prefill:
         return ""
-    return random.Random(f"{context.id}/{seat}/{len(state['turns'])}").choice(_OPENINGS)
+    opening = random.Random(f"{context.id}/{seat}/{len(state['turns'])}").choice(_OPENINGS)
+    view = context.personas[seat].stance.view
+    if view and not any(t.speaker == seat for t in state["turns"]):
+        return f"{view} {opening}"
+    return opening
 
 
 def _turn(

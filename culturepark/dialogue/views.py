@@ -20,12 +20,21 @@ def message(role: str, content: str) -> Message:
 
 def note_view(context: DialogueContext, seat: str) -> list[Message]:
     """What a speaker sees before the first word."""
-    system = message("system", system_prompt(context, seat))
-    return [system, message("user", context.prompts.render("note", {"discuss": context.topic.discuss}))]
+    holes = {"discuss": context.topic.discuss, "view": context.personas[seat].stance.view}
+    return [*_beginning(context, seat), message("user", context.prompts.render("note", holes))]
+
+
+def _beginning(context: DialogueContext, seat: str) -> list[Message]:
+    view = [message("system", system_prompt(context, seat))]
+    for heard, said in context.prompts.examples:
+        view += [message("user", heard), message("assistant", said)]
+    return view
 
 
 def speaker_view(context: DialogueContext, state: DialogueState, seat: str) -> list[Message]:
     """What a speaker sees when the turn comes: own note, own words as assistant, others' words as user."""
+    if context.prompts.size == "compact":
+        return _short_view(context, state, seat)
     view = [*note_view(context, seat), message("assistant", state["notes"][seat].text)]
     heard: list[Turn] = []
     first = True
@@ -40,11 +49,23 @@ def speaker_view(context: DialogueContext, state: DialogueState, seat: str) -> l
     return view
 
 
+def _short_view(context: DialogueContext, state: DialogueState, seat: str) -> list[Message]:
+    """For very small models, which copy a history instead of going on from it: only what was said last."""
+    heard = next((t for t in reversed(state["turns"]) if t.speaker != seat), None)
+    holes = {"discuss": context.topic.discuss, "view": context.personas[seat].stance.view}
+    if heard is None:
+        cue = _cue(context, seat, [], True)
+    else:
+        cue = context.prompts.render("reply", {**holes, "speaker": heard.name, "text": heard.text})
+    return [*_beginning(context, seat), message("user", cue)]
+
+
 def _cue(context: DialogueContext, seat: str, heard: list[Turn], first: bool) -> str:
     occasion = context.scene.occasion if context.scene else ""
     holes = {"discuss": context.topic.discuss, "occasion": occasion}
     if not heard:
-        return context.prompts.render("open", {**holes, "others": name_others(context, seat)})
+        opening = {"others": name_others(context, seat), "view": context.personas[seat].stance.view}
+        return context.prompts.render("open", {**holes, **opening})
     if len(context.personas) > 2:
         lines = "\n\n".join(f"{turn.name}: {turn.text}" for turn in heard)
         return context.prompts.render("listen_panel", {"lines": lines, "name": context.personas[seat].name})

@@ -38,6 +38,7 @@ class LanguagePack(BaseModel):
     second_person: tuple[str, ...]
     dangling: tuple[str, ...]
     stopwords: tuple[str, ...]
+    frequent: tuple[str, ...]
 
     @cached_property
     def patterns(self) -> dict[str, re.Pattern[str]]:
@@ -52,6 +53,11 @@ class LanguagePack(BaseModel):
     def empty_words(self) -> frozenset[str]:
         """Words that carry no topic."""
         return frozenset(self.stopwords)
+
+    @cached_property
+    def frequent_words(self) -> frozenset[str]:
+        """Words no other language uses as often: a quarter of them is proof enough without the detector."""
+        return frozenset(self.frequent)
 
     def find(self, kind: str, text: str) -> str:
         """The first phrase of a kind in the text, or nothing."""
@@ -104,14 +110,12 @@ def is_wrong_language(text: str, pack: LanguagePack) -> bool:
     A text is wrong when more than three letters in ten belong to another script, or when it has at
     least 12 words and the detector names another language with probability above 0.9.
     """
-    letters = [c for c in text if c.isalpha()]
-    if not letters:
-        return False
-    if pack.script == "Latin":
-        foreign = sum(ord(c) > 0x24F for c in letters)
-        if foreign / len(letters) > 0.3:
+    if pack.script == "Latin" and not text.isascii():
+        letters = [c for c in text if c.isalpha()]
+        if letters and sum(ord(c) > 0x24F for c in letters) / len(letters) > 0.3:
             return True
-    if len(words(text)) < _SHORT:
+    found = words(text)
+    if len(found) < _SHORT or sum(w in pack.frequent_words for w in found) >= 0.25 * len(found):
         return False
     tag, probability = _identifier().classify(text)
     return bool(tag != pack.tag.split("-")[0] and probability > _SURE)

@@ -192,7 +192,7 @@ class WindowClient:
         return sum(not turn.done() for turn in self._waiting)
 
     async def _enter(self) -> None:
-        if self.in_flight < self.limit and not self._waiting:
+        if self.in_flight < self.limit:  # nobody waits while a slot is free
             self.in_flight += 1
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -46,6 +46,7 @@ def open_server(options: argparse.Namespace) -> Any:
     # Two speakers' prompts outnumber the slots: kept here they need not be read again (2.2 x as fast).
     params.cache_ram_mib = 512
     params.endpoint_metrics = False
+    params.endpoint_slots = False
     params.ui = False
     params.offline = True
     params.verbosity = 0

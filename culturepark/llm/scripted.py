@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from culturepark.llm.base import Finish, Reply, Request, Usage
 from culturepark.llm.scripted_json import fill_schema
-from culturepark.llm.scripted_phrases import Dice, Speech
+from culturepark.llm.scripted_phrases import Dice, Speech, load_book
 
 Answer = str | Reply | Exception
 Script = Iterable[Answer] | Callable[[Request], Answer] | None
@@ -42,7 +42,7 @@ class ScriptedClient:
         self._queue = None if script is None or callable(script) else deque(script)
         self._function = script if callable(script) else None
         self._latency_s = latency_s
-        self._rates = {"note": fault_rate, "turn": fault_rate, "moderate": fault_rate, "extract": badjson_rate}
+        self._rates = {**dict.fromkeys(("note", "turn", "moderate"), fault_rate), "extract": badjson_rate}
         self.history: deque[Request] = deque(maxlen=maxlen)
         self.calls = 0
 
@@ -96,15 +96,24 @@ class _Setting:
 
 
 _TITLE = re.compile(
-    r"^What you think about the subject, (.+?):$|^You are .*You talk with .+? about (.+?)\. You |^Subject: (.+?)\. ",
+    r"^What you think about the subject, (.+?):$|^You are .*You talk with .+? about (.+?)\. You "
+    r"|^Subject: (.+?)\. ",
     re.MULTILINE,
 )
-_VIEW = re.compile(r'^What you think about .*:\n"(.+?)"$|Your view: (.+)$|^(.{1,60}?) thinks: "(.+?)"', re.MULTILINE)
+_VIEW = re.compile(
+    r'^What you think about .*:\n"(.+?)"$|Your view: (.+)$|^(.{1,60}?) thinks: "(.+?)"', re.MULTILINE
+)
 _NAME = re.compile(r"^You are ([^,.\n]{1,60}),", re.MULTILINE)
 _CUE_NAME = re.compile(r"Now you are ([^.\n]{1,60})\.")
 _NEXT = re.compile(r"Hand over to (.{1,60}?) now")
-_CLAUSE_END = re.compile(r"[,:;.?!]| (?:when|where|if|who|that|which|before|compared|and (?:how|whether|what)) ")
-_THINGS = re.compile(r"(?:\b(?:of|the|in|or|and|for|with|from|between|at|on|by|about)|,) ([a-z]{4,}s)\b")
+_CLAUSE_END = re.compile(
+    r"[,:;.?!]| (?:when|where|if|who|that|which|before|compared|and (?:how|whether|what))\b"
+)
+# Most often a noun: a preposition, article or comma before it, and after it nothing that it could describe.
+_THINGS = re.compile(
+    r"(?:\b(?:an?|at|about|and|between|by|for|from|in|of|on|or|the|with)|,) ([a-z]{4,})"
+    r"(?=[,.:;]|$| (?:and|as|at|before|between|for|from|in|of|on|or|that|to|when|where|with)\b)"
+)
 
 
 @lru_cache(maxsize=2048)
@@ -126,7 +135,7 @@ def _short_title(text: str) -> str:
 
 
 def _lower_first(text: str) -> str:
-    return text if text[:2].isupper() or re.match(r"I\b", text) else text[:1].lower() + text[1:]
+    return text if text[1:2].isupper() or re.match(r"I\b", text) else text[:1].lower() + text[1:]
 
 
 @lru_cache(maxsize=2048)
@@ -138,13 +147,23 @@ def _read_topic(text: str) -> tuple[str, ...]:
     sentence = re.split(r"[.?!](?:\s|$)", text[start + len("Talk about ") :][:600], maxsplit=1)[0]
     clause = _CLAUSE_END.split(sentence, maxsplit=1)[0]
     fits = 3 <= len(clause.split()) <= 8 and not re.search(r"\byour?\b|\b(?:and|of|people)$", clause)
-    things = [w for w in dict.fromkeys(_THINGS.findall(sentence)) if not w.endswith("ss")]
+    things = [w for w in dict.fromkeys(_THINGS.findall(sentence)) if w not in load_book().no_subjects]
+    things = things or sorted(re.findall(r"[a-z]{5,}", sentence), key=len)[-2:]
+    things.sort(key=lambda w: not re.search("[^s]s$", w))  # plurals first: those are seldom verbs
     return (*([clause] if fits else []), *things[:4])
+
+
+_TITLE_PART = re.compile(r" (?:and|or|for|with|when|who|day) ")
+_LOOSE_WORDS = re.compile(r"(?: (?:a|an|as|at|by|in|is|of|on|the|to))+$")
 
 
 def _find_subjects(title: str, *texts: str) -> tuple[str, ...]:
     things = next(filter(None, map(_read_topic, texts)), ())
-    return (title,) * 4 + things if title else things
+    if len(title.split()) <= 5:
+        return (title,) * 4 + things if title else things
+    # A long title said twice is nearly an echo: most times only how it begins.
+    head = _LOOSE_WORDS.sub("", " ".join(_TITLE_PART.split(title, maxsplit=1)[0].split()[:5]))
+    return (title, *[head] * 3, *things)
 
 
 def _speak(request: Request, dice: Dice, faulty: bool) -> str | Reply:
@@ -179,7 +198,8 @@ def _plan_turn(dice: Dice, has_view: bool, short: bool) -> list[str]:
     first, *others = dice.shuffle(("reason", "norm", "contrast"))
     count = 2 if short else dice.pick((2, 3, 3, 4))
     stance = ["stance"] if has_view and dice.chance(0.85) else []
-    kinds = dice.shuffle([first, *[*stance, *dice.shuffle(("story", "custom", "story", *others))][: count - 1]])
+    more = [*stance, *dice.shuffle(("story", "custom", "story", *others))]
+    kinds = dice.shuffle([first, *more[: count - 1]])
     if dice.chance(_LOOSE_SHARE):
         return [*kinds, "loose_end"] if dice.below(2) else ["loose_start", *kinds]
     return kinds

@@ -158,7 +158,7 @@ def _cut_spans(numbers: Sequence[int], longest: int, dice: Dice) -> list[list[in
     return spans
 
 
-def _fit_number(schema: Mapping[str, Any], dice: Dice, whole: bool) -> int | float:
+def _fit_number(schema: Mapping[str, Any], dice: Dice, whole: bool) -> float:
     step = schema.get("multipleOf", 1 if whole else 0.5)
     low, high = schema.get("minimum", -math.inf), schema.get("maximum", math.inf)
     above, below = schema.get("exclusiveMinimum", -math.inf), schema.get("exclusiveMaximum", math.inf)
@@ -168,9 +168,9 @@ def _fit_number(schema: Mapping[str, Any], dice: Dice, whole: bool) -> int | flo
     last = min(first + 10, math.floor(high / step) if high < math.inf else math.inf)
     last = min(last, math.ceil(below / step) - 1 if below < math.inf else math.inf)
     if last < first:  # no multiple of the step lies between narrow bounds
-        return (max(low, above) + min(high, below)) / 2
+        return float(max(low, above) + min(high, below)) / 2
     value = (first + dice.below(int(last - first) + 1)) * step
-    return int(value) if whole else value
+    return int(value) if whole else float(value)
 
 
 def _type_of(schema: Mapping[str, Any]) -> str:

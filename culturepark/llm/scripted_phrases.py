@@ -65,6 +65,7 @@ class Book:
 
     sentences: Mapping[str, tuple[Phrase, ...]]
     plain_subjects: tuple[str, ...]
+    no_subjects: frozenset[str]
 
 
 @cache
@@ -85,7 +86,7 @@ def load_book() -> Book:
         return tuple(_parse(text, link) for text in texts)
 
     sentences = {kind: parse_all(texts) for kind, texts in content["sentences"].items()}
-    return Book(sentences, tuple(content["plain_subjects"]))
+    return Book(sentences, tuple(content["plain_subjects"]), frozenset(content["no_subjects"]))
 
 
 def _parse(text: str, link: Callable[[str], Slot]) -> Phrase:
@@ -106,15 +107,24 @@ class Speech:
 
     def say(self, kind: str) -> str:
         """One sentence of a kind, with a capital letter in front."""
-        text = self._fill(self.dice.pick(load_book().sentences[kind]))
+        phrases = load_book().sentences[kind]
+        for _ in range(6):
+            text = self._fill(self.dice.pick(phrases))
+            if not self._repeats(text):
+                break
         return text[:1].upper() + text[1:]
+
+    def _repeats(self, text: str) -> bool:
+        # Any 12 words in a row that were heard before hold one of these stretches of nine whole.
+        words = text.split(" ")
+        return any(" ".join(words[i : i + 9]) in self._heard for i in range(0, len(words) - 8, 4))
 
     def _fill(self, phrase: Phrase) -> str:
         return "".join([part if isinstance(part, str) else self._choose(part) for part in phrase])
 
     def _choose(self, slot: Slot) -> str:
         if not slot.options:
-            return self.dice.pick(self._subjects) if slot.name == "subject" else self._given[slot.name]
+            return self._given[slot.name] if slot.name in self._given else self.dice.pick(self._subjects)
         for _ in range(4):
             text = self._fill(self.dice.pick(slot.options))
             if len(text) < _LONG_PHRASE or not (text in self._said or text in self._heard):

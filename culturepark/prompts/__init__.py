@@ -25,10 +25,12 @@ _VIEW = frozenset({"title", "discuss", "view", "related"})
 
 HOLES: dict[str, frozenset[str]] = {
     "speaker": _PERSON | _SCENE | _VIEW | {"language"},
-    "note": frozenset({"discuss"}),
-    "open": frozenset({"discuss", "occasion", "others"}),
+    "note": frozenset({"discuss", "view"}),
+    "open": frozenset({"discuss", "occasion", "others", "view"}),
     "listen": frozenset({"discuss", "occasion", "speaker", "text"}),
     "listen_panel": frozenset({"lines", "name"}),
+    "reply": frozenset({"discuss", "speaker", "text", "view"}),
+    "examples": frozenset(),
     "fix": frozenset({"reason"}),
     "moderator": frozenset({"place", "occasion", "mood", "people", "title", "discuss", "language"}),
     "moderate": frozenset({"lines", "next"}),
@@ -82,6 +84,12 @@ class Prompts:
     def hashes(self) -> dict[str, str]:
         """SHA-256 (first 16 hex digits) of each prompt's text, by name."""
         return {name: hashlib.sha256(text.encode()).hexdigest()[:16] for name, text in self._sources.items()}
+
+    @cached_property
+    def examples(self) -> tuple[tuple[str, str], ...]:
+        """Worked examples put before every talk: pairs of what is heard and what is said, often none."""
+        parts = [part.strip() for part in self._sources["examples"].split("---")]
+        return tuple(zip(parts[::2], parts[1::2], strict=False))
 
     def text(self, name: str) -> str:
         """A prompt as it is written, holes unfilled."""

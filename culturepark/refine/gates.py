@@ -39,13 +39,8 @@ Gate = Callable[[Candidate, GateContext], tuple[str, str]]
 
 
 def check_pointing(candidate: Candidate, context: GateContext) -> tuple[str, str]:
-    """Every number must name a usable sentence of the same speaker, all in one turn."""
-    numbers = candidate.raw.sentences
-    if not candidate.sentences:
-        return "points_nowhere", f"sentences {list(numbers)}"
-    if len({s.turn for s in candidate.sentences}) > 1:
-        return "points_across_turns", f"sentences {list(numbers)}"
-    return "", ""
+    """Every number must name a usable sentence of the same speaker."""
+    return ("", "") if candidate.sentences else ("points_nowhere", f"sentences {list(candidate.raw.sentences)}")
 
 
 def check_refusal(candidate: Candidate, context: GateContext) -> tuple[str, str]:
@@ -118,29 +113,44 @@ def run_gates(candidate: Candidate, context: GateContext) -> tuple[Verdict, ...]
     return tuple(verdicts)
 
 
-def make_candidate(raw: RawClaim, sentences: Sequence[Sentence], language: LanguagePack, names: Sequence[str]) -> Candidate:
-    """Resolve sentence numbers to the speaker's own sentences.
+def make_candidate(
+    raw: RawClaim, sentences: Sequence[Sentence], language: LanguagePack, names: Sequence[str]
+) -> Candidate:
+    """Resolve sentence numbers to the speaker's own sentences, whole and in order.
 
-    Sentences at either end that only answer the partner (a name, a question, a dangling start) are
-    left out as whole sentences; a claim that is then empty keeps them all and is dropped by a gate.
+    Of a claim that points at several turns only the turn with most sentences stays. A start that hangs
+    on the sentence before takes that one along; sentences at either end that only answer the partner (a
+    name, a question) are left out. What then does not stand alone is dropped by a gate.
     """
     by_number = {s.number: s for s in sentences}
     numbers = sorted(set(raw.sentences))
     own = [by_number[n] for n in numbers if n in by_number]
-    if len(own) != len(numbers) or any(s.speaker != raw.speaker or not s.usable for s in own):
+    if not own or len(own) != len(numbers) or any(s.speaker != raw.speaker or not s.usable for s in own):
         return Candidate(raw, (), "")
+    turns = [s.turn for s in own]
+    own = [s for s in own if s.turn == max(turns, key=lambda t: (turns.count(t), -t))]
+    own = _reach_back(own, by_number, language)
     kept = _trim(own, language, names)
     return Candidate(raw, tuple(kept), " ".join(s.text for s in kept))
+
+
+def _reach_back(own: list[Sentence], by_number: Mapping[int, Sentence], language: LanguagePack) -> list[Sentence]:
+    found = list(own)
+    while language.find("dangling", found[0].text):
+        before = by_number.get(found[0].number - 1)
+        if before is None or before.turn != found[0].turn or len(found) - len(own) == 2:
+            return own
+        found.insert(0, before)
+    return found
 
 
 def _trim(own: list[Sentence], language: LanguagePack, names: Sequence[str]) -> list[Sentence]:
     def leans(sentence: Sentence) -> bool:
         text = sentence.text
-        named = any(re.search(rf"\b{re.escape(name)}\b", text, re.IGNORECASE) for name in names)
-        return named or text.endswith("?") or (sentence is own[0] and bool(language.find("dangling", text)))
+        return text.endswith("?") or any(re.search(rf"\b{re.escape(n)}\b", text, re.IGNORECASE) for n in names)
 
     kept = list(own)
-    while len(kept) > 1 and (leans(kept[0]) or (kept[0] is not own[0] and language.find("dangling", kept[0].text))):
+    while len(kept) > 1 and (leans(kept[0]) or language.find("dangling", kept[0].text)):
         kept.pop(0)
     while len(kept) > 1 and leans(kept[-1]):
         kept.pop()

@@ -21,8 +21,6 @@ from culturepark.runs.work import ModelSetup
 OPENAI_URL = "https://api.openai.com/v1"
 LOCAL_SLOTS = 8
 Say = Callable[[str], None]
-# What suits SmolLM2-135M best (measured: it copies itself at lower, drifts at higher settings).
-SMOLLM_EXTRA = {"min_p": 0.08, "repeat_penalty": 1.1, "repeat_last_n": 128}
 
 LOCAL_REMARK = (
     "Using the embedded model (SmolLM2-135M): it is for trying things out, not for data to train on. "
@@ -153,7 +151,7 @@ async def _open_transport(
 async def _open_local(
     config: RunConfig, folder: Path, say: Say, stack: AsyncExitStack
 ) -> tuple[ChatClient, ModelSetup, int]:
-    from culturepark.llm.servers import local_server
+    from culturepark.llm.servers import SMOLLM_EXTRA, local_server
 
     slots = min(config.concurrency, LOCAL_SLOTS)
     server = local_server(folder / "server.log", slots=slots, on_wait=_tell_wait(say))
@@ -166,7 +164,7 @@ async def _open_local(
         prefill=True,
         stop=("\n",),
         extra=SMOLLM_EXTRA,
-        turn_tokens=min(config.max_tokens, 90),
+        turn_tokens=min(config.max_tokens, 64),
     )
     return HttpClient(url, None, timeout_s=config.timeout, prefill=True), setup, slots
 

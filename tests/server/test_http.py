@@ -130,6 +130,8 @@ async def test_prefill_is_ignored_unless_the_server_can() -> None:
     async with serving() as (server, client):
         await client.reply(make_request(prefill="Aya: "))
     assert len(server.seen[0]["messages"]) == 2
+    async with serving(hook=always(200, completion({"content": "Aya: hi"}))) as (_, client):
+        assert (await client.reply(make_request(prefill="Aya: "))).text == "Aya: hi"
 
 
 async def test_reply_without_the_prefill_stays_whole() -> None:
@@ -333,6 +335,12 @@ async def test_endpoint_errors(status: int, body: Any, words: str) -> None:
     assert isinstance(error, EndpointError) and words in str(error)
 
 
+async def test_a_redirect_is_told_and_not_followed() -> None:
+    async with serving(hook=always(301, "", {"Location": "/v1/models"})) as (_, client):
+        error = await fail(client)
+    assert isinstance(error, EndpointError) and "another address (301)" in str(error)
+
+
 async def test_unknown_model_lists_at_most_five_served_ones() -> None:
     async with serving(models="m1,m2,m3,m4,m5,m6,m7") as (_, client):
         error = await fail(client, make_request(model="gone"))
@@ -458,6 +466,14 @@ async def test_a_value_out_of_range_is_not_taken_for_an_unknown_parameter() -> N
     assert isinstance(error, CallError) and error.kind == "request" and len(server.seen) == 1
 
 
+async def test_a_full_context_is_not_taken_for_a_refused_parameter() -> None:
+    told = "max_tokens or max_completion_tokens is too large: the maximum context length is 4096"
+    async with serving(hook=always(400, error_body(told))) as (server, client):
+        error = await fail(client, make_request(sampling=Sampling(max_tokens=9000)))
+        assert client.adaptations("fake-model") == () and len(server.seen) == 1
+    assert isinstance(error, CallError) and error.kind == "context"
+
+
 async def test_falls_back_from_json_schema_to_json_object_to_none_per_model() -> None:
     def hook(body: dict[str, Any]) -> Answer | None:
         kind = body.get("response_format", {}).get("type")
@@ -545,6 +561,15 @@ async def test_a_key_unlike_any_known_form_is_masked_too() -> None:
         assert key[:6] not in everything_said(await fail(client))
 
 
+async def test_an_echoed_basic_login_is_masked() -> None:
+    hook = always(500, error_body("header Basic bWU6cEBzcy13b3Jk, password p@ss-word, version ver-2024"))
+    async with FakeServer(hook=hook) as server:
+        client = HttpClient(f"http://me:p%40ss-word@127.0.0.1:{server.port}/v1?v=ver-2024")
+        said = everything_said(await fail(client))
+        await client.close()
+    assert not any(secret in said for secret in ("bWU6", "ss-word", "ver-2024"))
+
+
 async def test_network_errors_tell_no_secret() -> None:
     client = HttpClient(f"http://user:pass-word@127.0.0.1:{free_port()}/v1?token=tok-secret")
     said = everything_said(await fail(client))
@@ -601,7 +626,7 @@ async def test_probe_of_a_poor_server() -> None:
 
 
 async def test_probe_sees_a_schema_that_is_taken_but_not_kept() -> None:
-    async with serving(hook=always(200, completion({"content": '{"colour": "sky", "count": true}'}))) as (
+    async with serving(hook=always(200, completion({"content": '{"colour": "blue", "count": true}'}))) as (
         _,
         client,
     ):

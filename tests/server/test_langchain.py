@@ -158,6 +158,14 @@ async def test_openai_endpoint_errors(status: int, code: str, words: str) -> Non
     assert isinstance(error, EndpointError) and words in str(error)
 
 
+async def test_a_key_unlike_any_known_form_is_masked_too() -> None:
+    async with FakeServer(hook=always(500, error_body("key aLong-Odd.Key is bad"))) as server:
+        client = open_langchain("openai:fake-model", base_url=server.base_url, api_key="aLong-Odd.Key")
+        error = await fail(client)
+        await client.close()
+    assert "aLong" not in str(error) and "is bad" in str(error)
+
+
 async def test_openai_retry_after() -> None:
     async with serving(p_429=1.0, retry_after="11") as (_, client):
         error = await fail(client)

@@ -155,6 +155,12 @@ async def test_rate_patience_ends_the_run() -> None:
     assert 1000.0 <= sum(clock.sleeps) <= 1100.0
 
 
+async def test_rate_patience_counts_one_unbroken_time_of_refusals() -> None:
+    busy = [CallError("busy", "rate", 100.0)] * 9
+    inner = Outcomes([*busy, CallError("no", "server"), *busy, OK])
+    assert await retrying(inner, Clock(), rate_patience_s=1000.0, max_wait_s=1.0).reply(make_request()) == OK
+
+
 async def test_rate_limits_do_not_use_up_the_tries_for_other_errors() -> None:
     busy, broken = CallError("busy", "rate"), CallError("no", "server")
     inner = Outcomes([busy, broken, busy, broken, busy, OK])
@@ -252,6 +258,16 @@ async def test_resets_alone_end_the_run_after_the_outage_time() -> None:
     client = retrying(Outcomes([CallError("the connection broke", "network", 50.0)]), Clock())
     with pytest.raises(EndpointError, match="stopped answering"):
         await client.reply(make_request())
+
+
+async def test_one_call_that_always_breaks_in_no_time_fails_alone() -> None:
+    async def no_sleep(_: float) -> None:
+        return None
+
+    inner = Outcomes([CallError("the connection broke", "network", 50.0)])
+    with pytest.raises(CallError, match="broke"):
+        await RetryingClient(inner, sleep=no_sleep).reply(make_request())
+    assert inner.calls == 6
 
 
 async def test_an_error_answer_shows_that_the_server_lives() -> None:

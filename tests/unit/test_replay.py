@@ -279,8 +279,11 @@ async def test_durable_syncs_within_a_second_of_the_last_reply(
 async def test_a_failed_sync_of_the_timer_stops_the_next_reply(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    failures = [OSError(28, "No space left on device")]  # the kernel tells a failed sync only once
+
     def fail(_: int) -> None:
-        raise OSError(28, "No space left on device")
+        if failures:
+            raise failures.pop()
 
     monkeypatch.setattr("culturepark.llm.replay._SYNC_AFTER_S", 0.02)
     monkeypatch.setattr(os, "fsync", fail)

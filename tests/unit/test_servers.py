@@ -202,8 +202,14 @@ async def test_a_cancelled_start_leaves_nothing_behind(
 
 
 @linux_only
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_guarded_server_dies_with_a_killed_parent(fake_vllm: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("number", "behaviour"),
+    [(signal.SIGKILL, "serve"), (signal.SIGTERM, "serve"), (signal.SIGKILL, "stubborn")],
+)
+def test_a_guarded_server_dies_with_a_killed_parent(
+    fake_vllm: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, behaviour: str
+) -> None:
+    monkeypatch.setenv("FAKE_VLLM", behaviour)
     code = (
         "import asyncio, sys, time; from pathlib import Path; from culturepark.llm import servers\n"
         f"server = servers.vllm_server('m', Path({str(fake_vllm)!r}))\n"
@@ -378,7 +384,9 @@ def test_the_embedded_model_is_found_without_importing_its_package(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
-@pytest.mark.parametrize(("code", "expected"), [("raise SystemExit(5)", 5), ("import os; os.kill(os.getpid(), 9)", 137)])
+@pytest.mark.parametrize(
+    ("code", "expected"), [("raise SystemExit(5)", 5), ("import os; os.kill(os.getpid(), 9)", 137)]
+)
 def test_the_guard_passes_on_how_the_command_ended(code: str, expected: int) -> None:
     command = [sys.executable, "-P", guard.__file__, sys.executable, "-c", code]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as child:
