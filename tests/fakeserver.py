@@ -18,7 +18,7 @@ import os
 import random
 import signal
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -290,7 +290,7 @@ def make_completion(
     rng = random.Random(digest)
     messages = body["messages"]
     wanted = (body.get("response_format") or {}).get("json_schema")
-    text = json.dumps(fill_schema(wanted["schema"], rng)) if wanted else make_prose(rng)
+    text = json.dumps(fill_schema(wanted["schema"], rng)) if wanted else make_prose(rng, body["messages"])
     room = 4 * int(body.get("max_completion_tokens") or body.get("max_tokens") or 1_000_000)
     cut = len(text) > room
     text = text[:room]
@@ -324,10 +324,15 @@ def make_completion(
     }
 
 
-def make_prose(rng: random.Random) -> str:
-    """Two to four sentences out of some 600,000 possible ones."""
+def make_prose(rng: random.Random, messages: Sequence[Mapping[str, str]] = ()) -> str:
+    """Two to four sentences out of some 600,000 possible ones, and one with words of the first user message."""
     parts = (_OPENINGS, _SUBJECTS, _VERBS, _OBJECTS, _ENDINGS)
-    return " ".join(" ".join(rng.choice(words) for words in parts) for _ in range(rng.randint(2, 4)))
+    prose = " ".join(" ".join(rng.choice(words) for words in parts) for _ in range(rng.randint(2, 4)))
+    asked = next((str(m["content"]) for m in messages if m["role"] == "user"), "")
+    long_words = [w for w in asked.replace(".", " ").replace(",", " ").split() if len(w) > 5 and w.isalpha()]
+    if len(long_words) < 8:
+        return prose
+    return f"{prose} I often think about {' and '.join(rng.sample(long_words, 3))} in my kitchen."
 
 
 def fill_schema(schema: Mapping[str, Any], rng: random.Random, root: Mapping[str, Any] | None = None) -> Any:

@@ -36,12 +36,13 @@ def clean_turn(text: str, reply: Reply, own_name: str, language: LanguagePack) -
     """Take off the speaker's own name in front, enclosing quotes and stage directions; cut a torn last sentence."""
     flags = []
     text = text.strip()
-    prefix = re.match(rf"^[\*_\[(]*{re.escape(own_name)}[\*_\])]*\s*[:\uff1a]\**\s*", text, re.IGNORECASE)
-    if prefix:
-        text, flags = text[prefix.end() :].strip(), ["own_name_prefix"]
-    without = re.sub(r"(?<!\*)\*[^*\n]{1,80}\*(?!\*)|^\([^)\n]{1,80}\)\s*", "", text).strip()
+    prefix = rf"^[\*_\[(]*{re.escape(own_name)}[\*_\])]*(?: \([^)\n]{{1,40}}\))?\s*[:\uff1a]\**[^\S\n]*"
+    without = re.sub(prefix, "", text, flags=re.IGNORECASE | re.MULTILINE).strip()
     if without != text:
-        text = re.sub(r"  +", " ", without)
+        text, flags = without, ["own_name_prefix"]
+    without = _drop_gestures(text, language)
+    if without != text:
+        text = without
         flags.append("stage_directions")
     if len(text) > 2 and text[0] in "\"\u201c" and text[-1] in "\"\u201d" and not re.search("[\"\u201c\u201d]", text[1:-1]):
         text = text[1:-1].strip()
@@ -52,6 +53,26 @@ def clean_turn(text: str, reply: Reply, own_name: str, language: LanguagePack) -
             text = text[: text.rindex(sentences[-1])].strip()
             flags.append("torn_end_cut")
     return Cleaned(text, tuple(flags))
+
+
+_ASIDE = re.compile(r"(?<!\*)\*([^*\n]{1,80})\*(?!\*)|\(([^()\n]{1,80})\)")
+
+
+def _drop_gestures(text: str, language: LanguagePack) -> str:
+    """The text without asides that tell what the body does; of a stressed *word* only the stars go."""
+
+    def replace(aside: re.Match[str]) -> str:
+        starred, inner = aside[1] is not None, aside[1] or aside[2]
+        before, after = text[: aside.start()].rstrip(" "), text[aside.end() :].lstrip(" ")
+        starts, short = not before or before[-1] in ".!?\u2026\"\u201d\n", len(words(inner)) <= 3
+        gesture = language.opens_with("gesture", inner) and (starred or starts or short)
+        told = starts and len(words(inner)) > 1 and (not after or after[0].isupper() or after[0] in "\"\u201c\n")
+        if gesture or (told and not language.find("first_person", inner)):
+            return ""
+        return inner if starred else aside[0]
+
+    without = _ASIDE.sub(replace, text)
+    return text if without == text else re.sub(r" +(?=[ .,!?;]|$)", "", without, flags=re.MULTILINE).strip()
 
 
 def find_fault(
@@ -75,7 +96,7 @@ def find_fault(
         return "as_an_ai"
     if language.find("refusal", text):
         return "refusal"
-    if any(re.search(rf"(?:^|\n)\W*{re.escape(name)}\W{{0,3}}\s*[:\uff1a]", text, re.IGNORECASE) for name in others):
+    if any(speaks_as(name, text) for name in others):
         return "speaks_for_other"
     if language.find("role_leak", text):
         return "role_leak"
@@ -86,6 +107,12 @@ def find_fault(
     if any(shares_run(text, earlier, 12) for earlier in said_before):
         return "echo"
     return ""
+
+
+def speaks_as(name: str, text: str) -> bool:
+    """Does a line, or a sentence inside the text, begin with a name and a colon?"""
+    begins = r"(?:^|\n|[.!?\u2026\"\u201d)]\s)\W*"
+    return bool(re.search(rf"{begins}{re.escape(name)}\W{{0,3}}(?:\([^)\n]{{1,40}}\)\W{{0,2}})?\s*[:\uff1a]", text, re.I))
 
 
 def shares_run(text: str, other: str, length: int) -> bool:

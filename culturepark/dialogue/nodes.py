@@ -47,15 +47,19 @@ async def write_notes(state: DialogueState, runtime: Context) -> dict[str, Any]:
     """Every speaker writes down a private stance before the first word."""
     context = runtime.context
     seats = list(context.personas)
-    try:
-        texts = await asyncio.gather(*(_ask_clean(context, state, s, "note", note_view(context, s)) for s in seats))
-    except _Fault as fault:
-        return {"fault": (fault.reason, f"private note: {fault.text[:200]}")}
-    notes = {
-        seat: Note(speaker=seat, text=found[0], request=found[1].hash())
-        for seat, found in zip(seats, texts, strict=True)
-    }
-    return {"notes": notes}
+    # Every note is waited for: a call left behind would outlive its talk and miss its tally.
+    found = await asyncio.gather(
+        *(_ask_clean(context, state, s, "note", note_view(context, s)) for s in seats), return_exceptions=True
+    )
+    notes, faults = {}, []
+    for seat, result in zip(seats, found, strict=True):
+        if isinstance(result, _Fault):
+            faults.append((result.reason, f"private note: {result.text[:200]}"))
+        elif isinstance(result, BaseException):
+            raise result
+        else:
+            notes[seat] = Note(speaker=seat, text=result[0], request=result[1].hash())
+    return {"fault": faults[0]} if faults else {"notes": notes}
 
 
 async def speak(state: DialogueState, runtime: Context) -> Command[str]:
@@ -149,7 +153,7 @@ async def _ask_clean(
     state: DialogueState,
     seat: str,
     step: str,
-    view: list[Message],
+    messages: list[Message],
     purpose: Purpose = "turn",
 ) -> tuple[str, Request, tuple[str, ...], Repair | None, Any]:
     """Ask for a text; a bad one is asked for once more, then the dialogue ends with the reason."""
@@ -157,17 +161,19 @@ async def _ask_clean(
     if step == "note":
         step, purpose = f"note-{seat}", "note"
     prefill = _prefill(context, state, seat) if purpose != "moderate" else ""
-    said = [t.text for t in state["turns"]]
+    view = context.personas[seat].stance.view if seat in context.personas else ""
+    # Two people may hold the same view in the same words: that is no echo.
+    said = [t.text.replace(view, " . ") if view else t.text for t in state["turns"]]
     others = [p.name for s, p in context.personas.items() if s != seat]
     instructions = _instructions(context, seat)
     first: Repair | None = None
     for attempt in range(2):
-        messages, asked = view, step
+        sent, asked = messages, step
         if first is not None:
             again = context.prompts.render("fix", {"reason": ASK_AGAIN[first.reason]})
-            messages, asked = [*view, message("assistant", first.text or "..."), message("user", again)], f"{step}-again"
+            sent, asked = [*messages, message("assistant", first.text or "..."), message("user", again)], f"{step}-again"
             purpose = "repair"
-        reply, request = await context.ask(asked, purpose, messages, prefill)
+        reply, request = await context.ask(asked, purpose, sent, prefill)
         text = f"{prefill} {reply.text.lstrip()}" if request.prefill else reply.text
         cleaned = clean_turn(text, reply, name, context.language)
         reason = find_fault(cleaned, reply, others, said, instructions, context.language)
@@ -181,10 +187,12 @@ async def _ask_clean(
 
 def _instructions(context: DialogueContext, seat: str) -> str:
     """Prompt text that must not come back as speech: everything but the speaker's own view and facts."""
+    tasks = ("note", "fix") if context.prompts.size == "compact" else ("note", "fix", "open", "moderator", "classic")
+    told = "\n\n".join(context.prompts.text(task) for task in tasks)
     if seat not in context.personas or context.prompts.size == "compact":
-        return context.prompts.text("note") + " " + context.prompts.text("fix")
+        return told
     persona = context.personas[seat]
-    text = system_prompt(context, seat)
+    text = f"{told}\n\n{system_prompt(context, seat)}"
     own = (persona.stance.view, *(s.view for s in persona.related), *persona.fact_texts)
     for part in own:
         if part:

@@ -6,6 +6,7 @@ One YAML file here is one language; the door to ``sentencex`` and ``py3langid``.
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,10 @@ _SHORT = 12
 
 
 class LanguagePack(BaseModel):
-    """Tell-tale phrases of one language, as regular expressions matched without regard to case."""
+    """Tell-tale phrases of one language, as regular expressions matched without regard to case.
+
+    In them ``<many>`` and ``<one>`` stand for ``group_many`` and ``group_one``.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -33,7 +37,11 @@ class LanguagePack(BaseModel):
     refusal: tuple[str, ...]
     machine: tuple[str, ...]
     role_leak: tuple[str, ...]
+    group_many: str
+    group_one: str
     essentialism: tuple[str, ...]
+    denial: tuple[str, ...]
+    gesture: tuple[str, ...]
     first_person: tuple[str, ...]
     second_person: tuple[str, ...]
     dangling: tuple[str, ...]
@@ -44,10 +52,14 @@ class LanguagePack(BaseModel):
     def patterns(self) -> dict[str, re.Pattern[str]]:
         """One compiled pattern per kind of phrase."""
         kinds = (
-            "farewell agreement_openings contrast refusal machine role_leak essentialism "
+            "farewell agreement_openings contrast refusal machine role_leak essentialism denial gesture "
             "first_person second_person dangling"
         ).split()
-        return {k: re.compile("|".join(f"(?:{p})" for p in getattr(self, k)), re.IGNORECASE) for k in kinds}
+        return {k: re.compile("|".join(map(self._put_in_groups, getattr(self, k))), re.IGNORECASE) for k in kinds}
+
+    def _put_in_groups(self, pattern: str) -> str:
+        filled = pattern.replace("<many>", f"(?:{self.group_many})").replace("<one>", f"(?:{self.group_one})")
+        return f"(?:{filled})"
 
     @cached_property
     def empty_words(self) -> frozenset[str]:
@@ -60,13 +72,20 @@ class LanguagePack(BaseModel):
         return frozenset(self.frequent)
 
     def find(self, kind: str, text: str) -> str:
-        """The first phrase of a kind in the text, or nothing."""
-        match = self.patterns[kind].search(text)
-        return match.group(0) if match else ""
+        """The first phrase of a kind in the text, or nothing. "Not all women are ..." is no essentialism."""
+        text = straighten(text)
+        for match in self.patterns[kind].finditer(text):
+            if kind != "essentialism" or not self._takes_back(text[: match.start()]):
+                return match.group(0)
+        return ""
+
+    def _takes_back(self, before: str) -> bool:
+        clause = re.split(r"[.,;:!?\n]|\b(?:but|and|because|so)\b", before, flags=re.IGNORECASE)[-1]
+        return bool(self.patterns["denial"].search(clause))
 
     def opens_with(self, kind: str, text: str) -> bool:
         """Does the text begin with a phrase of this kind?"""
-        return bool(self.patterns[kind].match(text.lstrip(' "\'')))
+        return bool(self.patterns[kind].match(straighten(text).lstrip(" \"'\u201c\u2018*")))
 
     def content_words(self, text: str) -> list[str]:
         """Lower-case words of four letters or more that are not empty words."""
@@ -82,9 +101,17 @@ def load_language(name: str) -> LanguagePack:
     return load_yaml_model(path, LanguagePack)
 
 
+def straighten(text: str) -> str:
+    """The text with straight apostrophes, which is how the phrases are written."""
+    return text.replace("\u2019", "'")
+
+
 def words(text: str) -> list[str]:
     """Words in lower case; digits count as words, punctuation does not."""
-    return re.findall(r"[^\W_]+(?:['\u2019][^\W_]+)*", text.lower())
+    text = straighten(text).lower()
+    if not text.isascii():  # a separate accent would cut a word in two, as in the small letter of a dotted capital I
+        text = unicodedata.normalize("NFC", text).replace("\u0307", "")
+    return re.findall(r"[^\W_]+(?:'[^\W_]+)*", text)
 
 
 def split_sentences(text: str, tag: str) -> list[str]:

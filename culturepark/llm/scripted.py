@@ -95,20 +95,11 @@ class _Setting:
     moderates: bool
 
 
-_TITLE = re.compile(
-    r"^What you think about the subject, (.+?):$|^You are .*You talk with .+? about (.+?)\. You "
-    r"|^Subject: (.+?)\. ",
-    re.MULTILINE,
-)
-_VIEW = re.compile(
-    r'^What you think about .*:\n"(.+?)"$|Your view: (.+)$|^(.{1,60}?) thinks: "(.+?)"', re.MULTILINE
-)
-_NAME = re.compile(r"^You are ([^,.\n]{1,60}),", re.MULTILINE)
-_CUE_NAME = re.compile(r"Now you are ([^.\n]{1,60})\.")
+_TALK = "Talk about "
+_SUBJECT = "What you think about the subject, "
+_OWN_VIEW = re.compile(r"Your view: (.+?[.!?])(?:\s|$)")
 _NEXT = re.compile(r"Hand over to (.{1,60}?) now")
-_CLAUSE_END = re.compile(
-    r"[,:;.?!]| (?:when|where|if|who|that|which|before|compared|and (?:how|whether|what))\b"
-)
+_CLAUSE_END = re.compile(r"[,:;.?!]| (?:when|where|if|who|that|which|before|compared|and (?:how|whether|what))\b")
 # Most often a noun: a preposition, article or comma before it, and after it nothing that it could describe.
 _THINGS = re.compile(
     r"(?:\b(?:an?|at|about|and|between|by|for|from|in|of|on|or|the|with)|,) ([a-z]{4,})"
@@ -118,16 +109,28 @@ _THINGS = re.compile(
 
 @lru_cache(maxsize=2048)
 def _read_prompt(text: str) -> _Setting:
-    title, view, name = _TITLE.search(text), _VIEW.search(text), _NAME.search(text)
-    subject = title[1] or title[2] or title[3] if title else ""
-    said = view[1] or view[2] or view[4] if view else ""
+    text = f"\n{text}\n"
+    title, view = _between(text, _SUBJECT, ":\n"), _between(text, ':\n"', '"\n', after=_SUBJECT)
+    holder = ""
+    if not title:
+        title = _between(text, "\nSubject: ", ". ")
+    if not view and ' thinks: "' in text:
+        before, _, rest = text.partition(' thinks: "')
+        holder, view = before.rpartition("\n")[2], rest.partition('"')[0]
     return _Setting(
-        title=_short_title(subject),
-        view=_lower_first(said if said[-1:] in ("", ".", "!", "?") else said + "."),
-        holder=view[3] or "" if view else "",
-        name=name[1] if name else "",
+        title=_short_title(title),
+        view=view,
+        holder=holder,
+        name=_between(text, "\nYou are ", ","),
         moderates="moderator" in text[:200],
     )
+
+
+def _between(text: str, start: str, end: str, after: str = "") -> str:
+    if after:
+        text = text.partition(after)[2]
+    found = text.partition(start)[2]
+    return found.partition(end)[0] if end in found else ""
 
 
 def _short_title(text: str) -> str:
@@ -138,13 +141,18 @@ def _lower_first(text: str) -> str:
     return text if text[1:2].isupper() or re.match(r"I\b", text) else text[:1].lower() + text[1:]
 
 
+def _find_topic(contents: list[str]) -> tuple[str, ...]:
+    """Things to talk about, out of the last message with a sentence that begins with "Talk about"."""
+    for text in reversed(contents):
+        start = text.find(_TALK)
+        if start >= 0:
+            end = text.find(". ", start)
+            return _read_topic(text[start + len(_TALK) : end if end > 0 else start + 600])
+    return ()
+
+
 @lru_cache(maxsize=2048)
-def _read_topic(text: str) -> tuple[str, ...]:
-    """Things to talk about, out of the sentence that begins with "Talk about"."""
-    start = text.find("Talk about ")
-    if start < 0:
-        return ()
-    sentence = re.split(r"[.?!](?:\s|$)", text[start + len("Talk about ") :][:600], maxsplit=1)[0]
+def _read_topic(sentence: str) -> tuple[str, ...]:
     clause = _CLAUSE_END.split(sentence, maxsplit=1)[0]
     fits = 3 <= len(clause.split()) <= 8 and not re.search(r"\byour?\b|\b(?:and|of|people)$", clause)
     things = [w for w in dict.fromkeys(_THINGS.findall(sentence)) if w not in load_book().no_subjects]
@@ -157,23 +165,23 @@ _TITLE_PART = re.compile(r" (?:and|or|for|with|when|who|day) ")
 _LOOSE_WORDS = re.compile(r"(?: (?:a|an|as|at|by|in|is|of|on|the|to))+$")
 
 
-def _find_subjects(title: str, *texts: str) -> tuple[str, ...]:
-    things = next(filter(None, map(_read_topic, texts)), ())
+def _find_subjects(title: str, things: tuple[str, ...]) -> tuple[str, ...]:
     if len(title.split()) <= 5:
         return (title,) * 4 + things if title else things
     # A long title said twice is nearly an echo: most times only how it begins.
-    head = _LOOSE_WORDS.sub("", " ".join(_TITLE_PART.split(title, maxsplit=1)[0].split()[:5]))
-    return (title, *[head] * 3, *things)
+    head = _TITLE_PART.split(title, maxsplit=1)[0]
+    head = head if re.search(r"\w{6}", head) else title
+    return (title, *[_LOOSE_WORDS.sub("", " ".join(head.split()[:5]))] * 3, *things)
 
 
 def _speak(request: Request, dice: Dice, faulty: bool) -> str | Reply:
     contents = [m["content"] for m in request.messages]
-    setting, heard = _read_prompt(contents[0]), "\n".join(contents[1:])
+    setting, heard = _read_prompt(contents[0]), "\n".join([*contents[1:], request.prefill])
     # A repair comes after the cue, the bad text and the complaint.
     cue = contents[-3 if request.purpose == "repair" and len(contents) > 3 else -1]
-    handed = _NEXT.search(cue)
+    handed = _NEXT.search(cue) if "Hand over to" in cue else None
     given = {"view": _open_view(setting, cue, heard), "next": handed[1] if handed else "Friends"}
-    speech = Speech(dice, _find_subjects(setting.title, *contents[:2]), heard, given)
+    speech = Speech(dice, _find_subjects(setting.title, _find_topic(contents)), heard, given)
     if request.purpose == "moderate" or setting.moderates:
         kinds = ["moderate"]
     elif request.purpose == "note":
@@ -186,11 +194,16 @@ def _speak(request: Request, dice: Dice, faulty: bool) -> str | Reply:
 
 
 def _open_view(setting: _Setting, cue: str, heard: str) -> str:
-    """The speaker's view, unless it is another's or was quoted before in this talk."""
-    name = _CUE_NAME.search(cue)
-    if setting.holder and not (name and name[1] == setting.holder):
+    """The speaker's view, unless it is another's, was quoted before in this talk or might have been."""
+    view = setting.view
+    if "Your view: " in cue and "said: " not in cue:
+        found = _OWN_VIEW.search(cue)
+        view = found[1] if found else ""
+    if setting.holder and f"Now you are {setting.holder}." not in cue:
         return ""
-    return "" if setting.view[1:60] in heard else setting.view
+    if heard.count(view[1:60]) > (view is not setting.view):
+        return ""
+    return _lower_first(view if view[-1:] in ("", ".", "!", "?") else view + ".")
 
 
 def _plan_turn(dice: Dice, has_view: bool, short: bool) -> list[str]:
@@ -228,23 +241,13 @@ def _cut(text: str, dice: Dice) -> str:
     return text[: len(text) * (15 + dice.below(80)) // 100].rstrip(" .?!:,") or text[:1]
 
 
-_TITLE_MARKS = (("\nThe subject was: ", " ("), ("\nSubject: ", ".\n"))
-
-
 def _answer_in_json(request: Request, dice: Dice, faulty: bool) -> str | Reply:
     transcript = max((m["content"] for m in request.messages[1:] or request.messages), key=len)
-    speech = Speech(dice, _find_subjects(_find_title(transcript)))
+    title = _between(transcript, "The subject was: ", " (") or _between(transcript, "\nSubject: ", ".\n")
+    speech = Speech(dice, _find_subjects(_short_title(title), ()))
     text = fill_schema(request.schema.body if request.schema else {}, transcript, speech)
     if not faulty:
         return text
     if dice.below(3) == 0:
         return speech.say("prose")
     return _as_reply(request, text[: len(text) * (20 + dice.below(70)) // 100], "length")
-
-
-def _find_title(transcript: str) -> str:
-    for mark, end in _TITLE_MARKS:
-        start = transcript.rfind(mark)
-        if start >= 0:
-            return _short_title(transcript[start + len(mark) :].split(end, 1)[0])
-    return ""

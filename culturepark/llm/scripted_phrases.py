@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import random
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,32 +15,28 @@ from culturepark.files import read_yaml
 
 _Item = TypeVar("_Item")
 _GIVEN = ("subject", "view", "next")
-_LONG_PHRASE = 12
+_LONG_PHRASE = 24
 
 
 class Dice:
-    """Choices drawn from a hash: the same on every machine and with every version of Python."""
+    """Choices drawn from a hash. Only ``random()`` is used, whose numbers are the same in all Pythons."""
 
-    __slots__ = ("_pool", "_round", "_seed")
+    __slots__ = ("_random",)
 
     def __init__(self, seed: str) -> None:
-        self._seed, self._round, self._pool = seed, 0, 0
+        self._random = random.Random(int(seed, 16)).random
 
     def below(self, n: int) -> int:
         """A number from 0 to n - 1."""
-        if self._pool < n << 32:
-            digest = hashlib.blake2b(f"{self._seed}/{self._round}".encode()).digest()
-            self._pool, self._round = int.from_bytes(digest, "big"), self._round + 1
-        self._pool, index = divmod(self._pool, n)
-        return index
+        return int(self._random() * n)
 
     def pick(self, options: Sequence[_Item]) -> _Item:
         """One of the options."""
-        return options[self.below(len(options))]
+        return options[int(self._random() * len(options))]
 
     def chance(self, share: float) -> bool:
         """True in this share of cases."""
-        return self.below(1_000_000) < share * 1_000_000
+        return self._random() < share
 
     def shuffle(self, items: Iterable[_Item]) -> list[_Item]:
         """The items in another order."""
@@ -56,7 +52,8 @@ class Slot:
     options: tuple[Phrase, ...] = ()
 
 
-Phrase = tuple[str | Slot, ...]
+# A plain text, or texts and holes in turn.
+Phrase = str | tuple["str | Slot", ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +88,8 @@ def load_book() -> Book:
 
 def _parse(text: str, link: Callable[[str], Slot]) -> Phrase:
     pieces = re.split(r"\{(\w+)\}", text)
+    if len(pieces) == 1:
+        return text
     return tuple(link(piece) if i % 2 else piece for i, piece in enumerate(pieces) if i % 2 or piece)
 
 
@@ -116,18 +115,22 @@ class Speech:
 
     def _repeats(self, text: str) -> bool:
         # Any 12 words in a row that were heard before hold one of these stretches of nine whole.
-        words = text.split(" ")
-        return any(" ".join(words[i : i + 9]) in self._heard for i in range(0, len(words) - 8, 4))
+        words, heard = text.split(" "), self._heard
+        return any(" ".join(words[i : i + 9]) in heard for i in range(0, len(words) - 8, 4))
 
     def _fill(self, phrase: Phrase) -> str:
+        if isinstance(phrase, str):
+            return phrase
         return "".join([part if isinstance(part, str) else self._choose(part) for part in phrase])
 
     def _choose(self, slot: Slot) -> str:
         if not slot.options:
             return self._given[slot.name] if slot.name in self._given else self.dice.pick(self._subjects)
+        text = ""
         for _ in range(4):
-            text = self._fill(self.dice.pick(slot.options))
+            option = self.dice.pick(slot.options)
+            text = option if isinstance(option, str) else self._fill(option)
             if len(text) < _LONG_PHRASE or not (text in self._said or text in self._heard):
                 break
-        self._said += f"{text}\n"
+        self._said += text + "\n"
         return text

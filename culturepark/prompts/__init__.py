@@ -1,8 +1,9 @@
 """Prompts: text files with checked holes. ``full`` suits capable models, ``compact`` very small ones.
 
 A prompt is a Markdown file ``<size>/<task>.md`` with holes such as ``${name}``. A user's folder with
-files of the same names wins over the packaged ones. Which holes a prompt must have stands in
-``HOLES``; a missing or an unknown hole is an error at load time. No code runs from a prompt.
+files of the same names wins over the packaged ones. Which holes a prompt may have stands in ``HOLES``,
+which it must have in ``NEEDED``; an unknown or a missing hole is an error at load time. No code runs
+from a prompt.
 """
 
 from __future__ import annotations
@@ -42,6 +43,16 @@ HOLES: dict[str, frozenset[str]] = {
     "extract": frozenset({"transcript", "title", "statement", "people", "wanted", "example"}),
     "extract_fix": frozenset({"error"}),
 }
+# Without these a talk cannot work: nobody would hear what was said.
+NEEDED: dict[str, frozenset[str]] = {
+    "speaker": frozenset({"name"}),
+    "listen": frozenset({"text"}),
+    "listen_panel": frozenset({"lines"}),
+    "reply": frozenset({"text"}),
+    "moderate": frozenset({"lines", "next"}),
+    "classic_turn": frozenset({"name", "guide"}),
+    "extract": frozenset({"transcript", "people", "wanted", "example"}),
+}
 
 
 class Prompts:
@@ -57,13 +68,16 @@ class Prompts:
             raise DataError(f"{folder}: the prompts folder does not exist")
         for name, holes in HOLES.items():
             path = self._find(name)
-            text = path.read_text(encoding="utf-8").strip()
+            text = _read(path)
             template = string.Template(text)
             if not template.is_valid():
                 raise DataError(f"{path}: a '$' stands alone; write '$$' for a dollar sign")
             unknown = set(template.get_identifiers()) - holes
             if unknown:
                 raise DataError(f"{path}: unknown hole ${{{sorted(unknown)[0]}}}; it may use {', '.join(sorted(holes))}")
+            missing = NEEDED.get(name, frozenset()) - set(template.get_identifiers())
+            if missing:
+                raise DataError(f"{path}: the hole ${{{sorted(missing)[0]}}} is missing; the talk needs it")
             self._templates[name] = template
             self._sources[name] = text
 
@@ -88,9 +102,16 @@ class Prompts:
     @cached_property
     def examples(self) -> tuple[tuple[str, str], ...]:
         """Worked examples put before every talk: pairs of what is heard and what is said, often none."""
-        parts = [part.strip() for part in self._sources["examples"].split("---")]
+        parts = [part.strip() for part in self.render("examples", {}).split("---")]
         return tuple(zip(parts[::2], parts[1::2], strict=False))
 
     def text(self, name: str) -> str:
         """A prompt as it is written, holes unfilled."""
         return self._sources[name]
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as UTF-8 text ({error})") from error

@@ -61,12 +61,17 @@ def check_essentialism(candidate: Candidate, context: GateContext) -> tuple[str,
 def check_standing_alone(candidate: Candidate, context: GateContext) -> tuple[str, str]:
     """The answer must be understood without the talk: no names from it, no address, no dangling start."""
     for name in context.names:
-        if re.search(rf"\b{re.escape(name)}\b", candidate.answer, re.IGNORECASE):
+        if says_name(name, candidate.answer):
             return "not_standalone", name
     if candidate.answer.rstrip().endswith("?"):
         return "not_standalone", "ends with a question"
     dangling = context.language.find("dangling", candidate.answer)
     return ("not_standalone", dangling) if dangling else ("", "")
+
+
+def says_name(name: str, text: str) -> bool:
+    """Is the name in the text as it is written? Said, Joy and So-young are names; said, joy and so are none."""
+    return bool(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text))
 
 
 def check_first_person(candidate: Candidate, context: GateContext) -> tuple[str, str]:
@@ -192,10 +197,9 @@ def check_question(question: str, names: Sequence[str], labels: Mapping[str, str
         return "no_question_mark"
     if not 4 <= len(words(question)) <= 45:
         return "length"
-    found = set(words(question))
-    if any(set(words(name)) & found for name in names):
+    if any(says_name(name, question) for name in names):
         return "names_a_speaker"
-    if found & set(labels):
+    if set(words(question)) & set(labels):
         return "names_a_culture"
     if language.find("role_leak", question) or language.find("machine", question):
         return "role_leak"

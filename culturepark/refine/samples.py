@@ -208,6 +208,11 @@ def _reject(
     )
 
 
+# Parts of countries' names that say nothing by themselves.
+_COMMON = frozenset(("south", "north", "united", "states", "kingdom", "republic", "people's", "mainland", "world"))
+
+
 def culture_labels(names: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """Single words that name a culture (countries, adjectives, aliases of four letters or more), by culture id."""
-    return {w: culture for culture, found in names.items() for name in found for w in words(name) if len(w) > 3}
+    found = ((w, culture) for culture, given in names.items() for name in given for w in words(name))
+    return {word: culture for word, culture in found if len(word) > 3 and word not in _COMMON}

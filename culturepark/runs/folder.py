@@ -82,23 +82,23 @@ class Run:
         """The accepted samples as a ``datasets.Dataset`` with columns messages, culture, topic, answer, ..."""
         import datasets
 
-        columns = ("id", "messages", "culture", "country", "language", "topic", "theme", "answer", "answer_label")
-        columns = (*columns, "kind", "form")
-        rows = ({c: r[c] for c in columns} for r in (s.model_dump(mode="json") for s in self.samples()))
-        return datasets.Dataset.from_list(list(rows))
+        columns = "id messages culture country language topic theme answer answer_label kind form".split()
+        rows = (sample.model_dump(mode="json", include=set(columns)) for sample in self.samples())
+        return datasets.Dataset.from_list([{c: row[c] for c in columns} for row in rows])
 
     def _read(self, name: str, model: type[Model], place: int) -> Iterator[Model]:
-        end = self._committed_end(place)
-        for offset, line in read_lines(self.path / name):
-            if offset >= end:  # written, but not committed yet
-                return
-            try:
-                yield model.model_validate_json(line)
-            except ValidationError as error:
-                raise DataError(
-                    f"{self.path / name}: the record at byte {offset} is damaged; run the same command with "
-                    "--resume always to mend the run"
-                ) from error
+        import jsonlines
+
+        end = self._committed_end(place)  # what lies beyond is written, but not committed yet
+        lines = (line.decode("utf-8") for offset, line in read_lines(self.path / name) if offset < end)
+        try:
+            for row in jsonlines.Reader(lines).iter(type=dict):
+                yield model.model_validate(row)
+        except (jsonlines.InvalidLineError, UnicodeDecodeError, ValidationError) as error:
+            raise DataError(
+                f"{self.path / name}: a record is damaged ({str(error).splitlines()[0][:120]}); restore the file or "
+                "start another run"
+            ) from error
 
     def _committed_end(self, place: int) -> int:
         end = 0

@@ -82,8 +82,8 @@ class Runner:
         self._positions: dict[str, int] = {}  # of the talks that are open or wait for their turn
         self._issued = 0
         self.stopping = False
-        self._error: BaseException | None = None
-        self._changed = asyncio.Condition()
+        self._error: Exception | None = None
+        self._changed = asyncio.Event()
         self._replay_journal()
 
     @property
@@ -93,8 +93,8 @@ class Runner:
 
     def _replay_journal(self) -> None:
         for line in self._folder.lines:
-            slot = self._next_slot()
-            if slot is None or slot.id != line["id"]:
+            slot = self._slot_of(line["id"])
+            if slot is None:
                 raise DataError(
                     f"{self._folder.path}: the journal does not fit the plan at {line['id']!r}; "
                     "the folder was changed by hand: start another run with -o"
@@ -103,6 +103,16 @@ class Runner:
             self._settle(slot, tuple(line["missing"]), line)
             self._texts.update(int(t, 16) for t in line["texts"])
         self._folder.lines.clear()
+
+    def _slot_of(self, dialogue: str) -> Slot | None:
+        """The slot a journal line stands for: the next one, or, after a raised ceiling, a later replacement."""
+        if self._base < len(self._plan.slots):
+            slot = self._next_slot()
+            return slot if slot and slot.id == dialogue else None
+        found = next((s for s in self._replacements if s.id == dialogue), None)
+        if found:
+            self._replacements.remove(found)
+        return found
 
     def _next_slot(self) -> Slot | None:
         if self._base < len(self._plan.slots):
@@ -145,13 +155,11 @@ class Runner:
         workers = [asyncio.create_task(self._work()) for _ in range(open_talks)]
         try:
             await asyncio.gather(*workers)
-        except BaseException as error:
-            self._error = self._error or error
         finally:
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
-        if self._error is not None and not isinstance(self._error, Draining):
+        if self._error is not None:
             raise self._error
         return self.state
 
@@ -167,42 +175,44 @@ class Runner:
         self.stopping = True
         if self._gate:
             self._gate.closed = True
+        self._wake()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed.clear()
 
     async def _work(self) -> None:
-        while True:
-            issued = await self._take()
-            if issued is None:
-                return
+        while (issued := await self._take()) is not None:
             position, slot = issued
             self.progress.open += 1
             try:
-                result = await self._workshop.make(slot)
+                self._results[position] = (slot, await self._workshop.make(slot))
+                self._commit_ready()
             except Draining:
+                return
+            except Exception as error:  # nothing can go on: let the calls under way end, then report
+                self._error = self._error or error
+                self.request_stop()
                 return
             finally:
                 self.progress.open -= 1
-            async with self._changed:
-                self._results[position] = (slot, result)
-                self._commit_ready()
-                self._changed.notify_all()
+            self._wake()
 
     async def _take(self) -> tuple[int, Slot] | None:
         """The next slot to work on; waits for commits that may add replacements; ``None`` at the end."""
-        async with self._changed:
-            while True:
-                if self.stopping:
+        while not self.stopping:
+            committed = self.counts.dialogues
+            if self._issued - committed < self._open_talks * 4:  # bound what waits for its turn
+                slot = self._next_slot()
+                if slot is not None:
+                    self._positions[slot.id] = self._issued
+                    self._issued += 1
+                    return self._issued - 1, slot
+                if self._issued == committed:
+                    self._wake()
                     return None
-                committed = self.counts.dialogues
-                if self._issued - committed < self._open_talks * 4:  # bound what waits for its turn
-                    slot = self._next_slot()
-                    if slot is not None:
-                        self._positions[slot.id] = self._issued
-                        self._issued += 1
-                        return self._issued - 1, slot
-                    if self._issued == committed:
-                        self._changed.notify_all()
-                        return None
-                await self._changed.wait()
+            await self._changed.wait()
+        return None
 
     def _commit_ready(self) -> None:
         while self.counts.dialogues in self._results:
