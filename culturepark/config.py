@@ -30,6 +30,7 @@ RUN_KEYS = frozenset(
         "concurrency",
         "timeout",
         "tries",
+        "outage_patience",
         "max_candidates",
         "output_dir",
         "resume",
@@ -83,6 +84,7 @@ class RunConfig(BaseModel):
     concurrency: int = Field(default=64, ge=1, le=4096)
     timeout: float = Field(default=300, gt=0)
     tries: int = Field(default=6, ge=1, le=50)
+    outage_patience: float = Field(default=90, ge=0)
     max_candidates: int | None = Field(default=None, ge=1)
     output_dir: str | None = None
     resume: Literal["auto", "always", "never"] = "auto"

@@ -86,6 +86,12 @@ HOW: tuple[Row, ...] = (
     (("--timeout",), "timeout", {"type": float, "metavar": "S"}, "seconds to wait for one reply"),
     (("--tries",), "tries", {"type": int, "metavar": "K"}, "tries for one call"),
     (
+        ("--outage-patience",),
+        "outage_patience",
+        {"type": float, "metavar": "S"},
+        "seconds to wait for a server that is gone before the run stops",
+    ),
+    (
         ("--max-candidates",),
         "max_candidates",
         {"type": int, "metavar": "K"},

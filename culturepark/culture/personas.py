@@ -172,7 +172,7 @@ class PersonaSource:
 
     def _pick_name(self, order: Order, gender: Gender, age: int, chance: random.Random) -> str:
         names = self.profile.names[order.country][gender]
-        fitting = [*names.any, *(names.older if age > 45 else names.younger)]
+        fitting = [*names.any, *(names.older if age >= 55 else names.younger if age < 40 else ())]
         free = [n for n in dict.fromkeys(fitting) if n not in order.avoid]
         return chance.choice(free or fitting)
 

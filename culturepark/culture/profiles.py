@@ -65,7 +65,7 @@ class Country(_Strict):
 
 
 class Names(_Strict):
-    """Given names of one gender in one country. ``older`` fit people over 45, ``younger`` the rest."""
+    """Given names of one gender in one country. ``older`` fit people of 55 and more, ``younger`` those under 40."""
 
     any: tuple[str, ...] = Field(min_length=8)
     older: tuple[str, ...] = ()

@@ -95,7 +95,7 @@ class LanguagePack(BaseModel):
 @cache
 def load_language(name: str) -> LanguagePack:
     """The pack of a language, by its English name in lower case. Raises ``DataError`` if there is none."""
-    path = Path(__file__).with_name(f"{name}.yaml")
+    path = Path(__file__).parent / f"{name}.yaml"
     if not name.isalpha() or not path.is_file():
         raise DataError(f"no language pack for {name!r}")
     return load_yaml_model(path, LanguagePack)

@@ -175,7 +175,7 @@ def _find_subjects(title: str, things: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _speak(request: Request, dice: Dice, faulty: bool) -> str | Reply:
-    contents = [m["content"] for m in request.messages]
+    contents = [m["content"] for m in request.messages] or [""]
     setting, heard = _read_prompt(contents[0]), "\n".join([*contents[1:], request.prefill])
     # A repair comes after the cue, the bad text and the complaint.
     cue = contents[-3 if request.purpose == "repair" and len(contents) > 3 else -1]
@@ -242,7 +242,7 @@ def _cut(text: str, dice: Dice) -> str:
 
 
 def _answer_in_json(request: Request, dice: Dice, faulty: bool) -> str | Reply:
-    transcript = max((m["content"] for m in request.messages[1:] or request.messages), key=len)
+    transcript = max((m["content"] for m in request.messages if m["role"] == "user"), key=len, default="")
     title = _between(transcript, "The subject was: ", " (") or _between(transcript, "\nSubject: ", ".\n")
     speech = Speech(dice, _find_subjects(_short_title(title), ()))
     text = fill_schema(request.schema.body if request.schema else {}, transcript, speech)

@@ -159,17 +159,18 @@ def _cut_spans(numbers: Sequence[int], longest: int, dice: Dice) -> list[list[in
 
 
 def _fit_number(schema: Mapping[str, Any], dice: Dice, whole: bool) -> float:
+    """A multiple of the step between the bounds, or their middle where they are too narrow for one."""
     step = schema.get("multipleOf", 1 if whole else 0.5)
-    low, high = schema.get("minimum", -math.inf), schema.get("maximum", math.inf)
-    above, below = schema.get("exclusiveMinimum", -math.inf), schema.get("exclusiveMaximum", math.inf)
-    if max(low, above) == -math.inf:
-        low = 0 if min(high, below) > 0 else min(high, below) - 10 * step
-    first = max(math.ceil(low / step), math.floor(above / step) + 1 if above > -math.inf else -math.inf)
-    last = min(first + 10, math.floor(high / step) if high < math.inf else math.inf)
-    last = min(last, math.ceil(below / step) - 1 if below < math.inf else math.inf)
-    if last < first:  # no multiple of the step lies between narrow bounds
-        return float(max(low, above) + min(high, below)) / 2
-    value = (first + dice.below(int(last - first) + 1)) * step
+    lows = [math.ceil(schema["minimum"] / step)] if "minimum" in schema else []
+    lows += [math.floor(schema["exclusiveMinimum"] / step) + 1] if "exclusiveMinimum" in schema else []
+    highs = [math.floor(schema["maximum"] / step)] if "maximum" in schema else []
+    highs += [math.ceil(schema["exclusiveMaximum"] / step) - 1] if "exclusiveMaximum" in schema else []
+    first = max(lows) if lows else min(0, *highs, 0)
+    last = min(first + 10, *highs) if highs else first + 10
+    if last < first and not whole:
+        bounds = [schema[k] for k in ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum") if k in schema]
+        return float(sum(bounds) / len(bounds))
+    value = (first + dice.below(max(last - first, 0) + 1)) * step
     return int(value) if whole else float(value)
 
 

@@ -114,9 +114,9 @@ class Speech:
         return text[:1].upper() + text[1:]
 
     def _repeats(self, text: str) -> bool:
-        # Any 12 words in a row that were heard before hold one of these stretches of nine whole.
+        # Any 12 words in a row that were heard before hold one of these stretches of eight whole.
         words, heard = text.split(" "), self._heard
-        return any(" ".join(words[i : i + 9]) in heard for i in range(0, len(words) - 8, 4))
+        return any(" ".join(words[i : i + 8]) in heard for i in range(0, len(words) - 7, 5))
 
     def _fill(self, phrase: Phrase) -> str:
         if isinstance(phrase, str):
@@ -126,11 +126,11 @@ class Speech:
     def _choose(self, slot: Slot) -> str:
         if not slot.options:
             return self._given[slot.name] if slot.name in self._given else self.dice.pick(self._subjects)
-        text = ""
         for _ in range(4):
             option = self.dice.pick(slot.options)
-            text = option if isinstance(option, str) else self._fill(option)
-            if len(text) < _LONG_PHRASE or not (text in self._said or text in self._heard):
+            if not isinstance(option, str):
+                return self._fill(option)
+            if len(option) < _LONG_PHRASE or not (option in self._said or option in self._heard):
                 break
-        self._said += text + "\n"
-        return text
+        self._said += f"{option}\n"
+        return option

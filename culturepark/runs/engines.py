@@ -114,7 +114,9 @@ async def open_engine(
                     raise Draining
                 await asyncio.sleep(min(left, 0.25))
 
-        retrying = RetryingClient(window, tries=config.tries, on_event=note, sleep=sleep)
+        retrying = RetryingClient(
+            window, tries=config.tries, on_event=note, outage_s=config.outage_patience, sleep=sleep
+        )
         log = ReplyLog(folder / "replies", shard_of=shard_of, durable=config.durability == "power")
         stack.callback(log.close)
         counting = CountingClient(ReplayClient(retrying, log))

@@ -357,9 +357,11 @@ def _make_seats(draft: _Draft, number: int, style: str, topic: str, table: list[
     bands = [EVERY_AGE] * len(table)
     if style == "within" and len({p.code for p in table}) == 1:  # same answer: let generations differ
         bands = [YOUNGER, OLDER] if chance.random() < 0.5 else [OLDER, YOUNGER]
-    seats = []
+    seats: list[Seat] = []
     for pack, ages in zip(table, bands, strict=True):
-        country = _next_country(draft, pack, topic)
+        # People of one culture who know each other live in one country, where both answers were given.
+        near = seats[0].country if seats and style == "within" else ""
+        country = _next_country(draft, pack, topic, near)
         seats.append(Seat(pack.culture, country, pack.code, pack.size, draft.numbers[pack.culture], ages))
         draft.numbers[pack.culture] += 1
     if style == "classic":
@@ -369,8 +371,11 @@ def _make_seats(draft: _Draft, number: int, style: str, topic: str, table: list[
     return tuple(seats)
 
 
-def _next_country(draft: _Draft, pack: _Pack, topic: str) -> str:
-    """The country most in arrears, given how likely each one is to hold this answer (error diffusion)."""
+def _next_country(draft: _Draft, pack: _Pack, topic: str, near: str) -> str:
+    """The country most in arrears, given how likely each one is to hold this answer (error diffusion).
+
+    ``near`` is taken where somebody there gave this answer.
+    """
     record = draft.topics[topic]
     survey = draft.surveys[record.survey]
     likely = {}
@@ -381,7 +386,7 @@ def _next_country(draft: _Draft, pack: _Pack, topic: str) -> str:
     debts, total, size = draft.debts[pack.culture], sum(likely.values()), max(pack.size, 1)
     for country, weight in likely.items():
         debts[country] += size * weight / total
-    chosen = max(likely, key=lambda c: (debts[c], c))
+    chosen = near if near in likely else max(likely, key=lambda c: (debts[c], c))
     debts[chosen] -= size
     return chosen
 
