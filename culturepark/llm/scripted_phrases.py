@@ -126,11 +126,13 @@ class Speech:
     def _choose(self, slot: Slot) -> str:
         if not slot.options:
             return self._given[slot.name] if slot.name in self._given else self.dice.pick(self._subjects)
+        text = ""
         for _ in range(4):
             option = self.dice.pick(slot.options)
             if not isinstance(option, str):
                 return self._fill(option)
-            if len(option) < _LONG_PHRASE or not (option in self._said or option in self._heard):
+            text = option
+            if len(text) < _LONG_PHRASE or not (text in self._said or text in self._heard):
                 break
-        self._said += f"{option}\n"
-        return option
+        self._said += f"{text}\n"
+        return text

@@ -11,9 +11,9 @@ from tests.builders import ENGLISH, TOPIC, make_people, make_turns
 TALK = (
     "My mother lives two floors below us, and I carry her soup down every evening.",
     "We paid a nurse for my father, because none of us could lift him any more.",
-    "A stranger in her kitchen would break her heart, so my wife and I take turns.",
+    "A stranger nursing her would break her heart, so my wife and I take turns.",
     "I held his hand on Sundays instead, and we talked more than in all the years before.",
-    "Last winter I slept on her sofa for a month and nearly lost my job over it.",
+    "Last winter I slept on my mother's sofa for a month and nearly lost my job over it.",
     "My boss gave me a week, and after that the home was the only door still open.",
 )
 
@@ -69,6 +69,14 @@ def test_repetition_is_measured_on_the_last_turn() -> None:
     assert not repeats(make_turns(TALK[0], TALK[0], TALK[1]))
     assert not repeats(make_turns("Yes, yes.", "Yes, yes."))  # too short to have a triple
     assert not repeats(make_turns(TALK[0]))
+
+
+def test_a_shared_view_is_repetition_only_in_the_same_mouth() -> None:
+    view = make_people()["b"].stance.view
+    mine, yours = f"My mother? {view}", f"And mine, I say: {view}"
+    assert stop_after(mine, yours) == ""
+    assert stop_after(mine, yours, TALK[2], f"As I said. {view}") == "repetition"
+    assert repeats(make_turns(mine, yours))
 
 
 FOOTBALL = (
