@@ -155,8 +155,9 @@ def _find_topic(contents: list[str]) -> tuple[str, ...]:
 def _read_topic(sentence: str) -> tuple[str, ...]:
     clause = _CLAUSE_END.split(sentence, maxsplit=1)[0]
     fits = 3 <= len(clause.split()) <= 8 and not re.search(r"\byour?\b|\b(?:and|of|people)$", clause)
-    things = [w for w in dict.fromkeys(_THINGS.findall(sentence)) if w not in load_book().no_subjects]
-    things = things or sorted(re.findall(r"[a-z]{5,}", sentence), key=len)[-2:]
+    idle = load_book().no_subjects
+    things = [w for w in dict.fromkeys(_THINGS.findall(sentence)) if w not in idle]
+    things = things or sorted((w for w in re.findall(r"[a-z]{5,}", sentence) if w not in idle), key=len)[-2:]
     things.sort(key=lambda w: not re.search("[^s]s$", w))  # plurals first: those are seldom verbs
     return (*([clause] if fits else []), *things[:4])
 

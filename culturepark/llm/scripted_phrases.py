@@ -132,7 +132,7 @@ class Speech:
             if not isinstance(option, str):
                 return self._fill(option)
             text = option
-            if len(text) < _LONG_PHRASE or not (text in self._said or text in self._heard):
+            if text not in self._said and (len(text) < _LONG_PHRASE or text not in self._heard):
                 break
         self._said += f"{text}\n"
         return text

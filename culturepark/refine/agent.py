@@ -7,9 +7,11 @@ that does not fit is asked for once more with the error shown, then counted as f
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import Any, TypedDict
 
 from langgraph.graph import END, START, StateGraph
@@ -24,6 +26,7 @@ from culturepark.records import Dialogue, Shift
 from culturepark.refine.sentences import Sentence, render_transcript
 
 KINDS = ("opinion", "norm", "custom")
+_TRIES = 50  # braces in prose in front of the object
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,15 +180,17 @@ def parse_answer(reply: Reply, seats: Sequence[str]) -> tuple[dict[str, Any], st
     """
     if reply.refusal or reply.finish == "filter":
         return {}, "the reply was refused"
-    text = reply.text.strip()
-    start, end = text.find("{"), text.rfind("}")
-    if start < 0 or end < start:
-        return {}, "there is no JSON object in it"
-    try:
-        answer = json.loads(text[start : end + 1])
-    except (ValueError, RecursionError) as error:
-        return {}, f"it is not valid JSON ({str(error)[:80]})"
-    return answer, _find_misfit(answer, seats)
+    fault = ""
+    for brace in islice(re.finditer("{", reply.text), _TRIES):
+        try:
+            answer, _ = json.JSONDecoder().raw_decode(reply.text, brace.start())
+            misfit = _find_misfit(answer, seats)
+        except (ValueError, RecursionError) as error:
+            misfit = f"it is not valid JSON ({str(error)[:80]})"
+        if not misfit:
+            return answer, ""
+        fault = fault or misfit
+    return {}, fault or "there is no JSON object in it"
 
 
 def _find_misfit(answer: Any, seats: Sequence[str]) -> str:

@@ -43,6 +43,15 @@ def check_pointing(candidate: Candidate, context: GateContext) -> tuple[str, str
     return ("", "") if candidate.sentences else ("points_nowhere", f"sentences {list(candidate.raw.sentences)}")
 
 
+def check_stance(candidate: Candidate, context: GateContext) -> tuple[str, str]:
+    """Words said after a speaker was argued out of the stance no longer stand for the survey's answer."""
+    for shift in context.dialogue.shifts:
+        if shift.speaker == candidate.raw.speaker and shift.after == "moved" and shift.sentence:
+            if candidate.sentences[-1].number >= shift.sentence:
+                return "stance_moved", f"the view moved at sentence {shift.sentence}"
+    return "", ""
+
+
 def check_refusal(candidate: Candidate, context: GateContext) -> tuple[str, str]:
     """No refusal, no talk of being a program, no talk about the set-up."""
     for kind, reason in (("refusal", "refusal"), ("machine", "as_an_ai"), ("role_leak", "role_leak")):
@@ -98,6 +107,7 @@ def check_language(candidate: Candidate, context: GateContext) -> tuple[str, str
 
 GATES: dict[str, Gate] = {
     "pointing": check_pointing,
+    "stance": check_stance,
     "refusal": check_refusal,
     "essentialism": check_essentialism,
     "standing_alone": check_standing_alone,

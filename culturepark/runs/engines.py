@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from culturepark.config import RunConfig
-from culturepark.errors import ConfigError
+from culturepark.errors import CallError, ConfigError, EndpointError
 from culturepark.llm.base import ChatClient
 from culturepark.llm.http import HttpClient
 from culturepark.llm.limits import CountingClient, RetryEvent, RetryingClient, WindowClient
@@ -77,6 +77,8 @@ async def settle_model(config: RunConfig) -> RunConfig:
     client = _http_client(config, config.base_url or OPENAI_URL)
     try:
         names = await client.models()
+    except CallError as error:
+        raise EndpointError(f"{error}; is the server up? (culturepark doctor --base-url URL tells more)") from None
     finally:
         await client.close()
     if len(names) != 1:
@@ -137,7 +139,9 @@ async def _open_transport(
     if config.engine == "langchain":
         from culturepark.llm.langchain import open_langchain
 
-        return open_langchain(model), ModelSetup(model, refine, size), config.concurrency
+        given = {"base_url": config.base_url, "api_key": os.environ.get(config.api_key_env)}
+        settings = {k: v for k, v in given.items() if v} if model.startswith("openai:") else {}
+        return open_langchain(model, **settings), ModelSetup(model, refine, size), config.concurrency
     if config.engine == "local":
         return await _open_local(config, folder, say, stack)
     if config.engine == "vllm":
@@ -146,7 +150,8 @@ async def _open_transport(
         server = vllm_server(model, folder / "vllm.log", list(config.vllm_args), on_wait=_tell_wait(say))
         url = await stack.enter_async_context(server)
         # vLLM's CPU build dies on seeded requests, and the reply log makes seeds needless.
-        return _http_client(config, url), ModelSetup(model, refine, size, send_seeds=False), config.concurrency
+        client = HttpClient(url, None, timeout_s=config.timeout)
+        return client, ModelSetup(model, refine, size, send_seeds=False), config.concurrency
     return _http_client(config, config.base_url or OPENAI_URL), ModelSetup(model, refine, size), config.concurrency
 
 

@@ -56,7 +56,8 @@ def measure_fidelity(rows: list[StanceRow]) -> dict[str, dict[str, Any]]:
     """Per culture: mean and largest Jensen-Shannon distance (log base 2) of accepted samples to the survey.
 
     ``floor`` is the mean distance of the plan's own whole numbers: what rounding alone costs at this n.
-    Topics without an accepted sample are counted in ``topics_empty`` and not in the means.
+    Topics without an accepted sample are counted in ``topics_empty`` and not in the means. ``off_plan`` is
+    how many samples the plan wanted and the run does not have.
     """
     by_culture: dict[str, dict[str, list[StanceRow]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
@@ -75,6 +76,7 @@ def measure_fidelity(rows: list[StanceRow]) -> dict[str, dict[str, Any]]:
         found[culture] = {
             "topics": len(distances),
             "topics_empty": len(topics) - len(distances),
+            "off_plan": sum(max(0, r.planned - r.accepted) for group in topics.values() for r in group),
             "js_mean": round(mean(distances.values()), 4) if distances else None,
             "js_max": round(distances[worst], 4) if worst else None,
             "js_max_topic": worst,

@@ -104,7 +104,7 @@ def test_another_seed_gives_other_people(tmp_path: Path, run_once: Make) -> None
 def test_the_ceiling_ends_a_run_that_cannot_deliver(tmp_path: Path, run_once: Make) -> None:
     """A gate that nothing passes: the run stops at the ceiling and says which cells are short and why."""
     with pytest.raises(culturepark.ShortfallError, match=r"0 of 10 samples.*ceiling of 30.*too_short"):
-        run_once(tmp_path / "run", n=10, min_words=150, max_candidates=30)
+        run_once(tmp_path / "run", n=10, min_words=900, max_words=900, max_candidates=30)
     run = load_run(tmp_path / "run")
     counts = run.counts()
     assert run.state == "short" and counts.accepted == 0
