@@ -58,7 +58,9 @@ def build_parser() -> argparse.ArgumentParser:
     made["status"].add_argument("run", metavar="RUN", help="run folder")
     made["status"].add_argument("--json", action="store_true", help="figures as JSON")
     made["show"].add_argument("run", metavar="RUN", help="run folder")
-    made["show"].add_argument("id", metavar="ID", nargs="?", help="dialogue, sample or candidate (default: the first sample)")
+    made["show"].add_argument(
+        "id", metavar="ID", nargs="?", help="dialogue, sample or candidate (default: the first sample)"
+    )
     for name, what in (("cultures", "culture"), ("topics", "topic")):
         made[name].add_argument(what, nargs="?", metavar="NAME", help=f"show this {what} (default: list all)")
         made[name].add_argument("--personas", metavar="DIR", help="your own folder of culture profiles")

@@ -71,7 +71,9 @@ def run_status(options: argparse.Namespace) -> int:
     table = make_table(f"{run.path}: {figures['state']}", "what", "number")
     for key in ("n", "accepted", "left", "candidates", "rejected", "failed", "dialogues", "calls"):
         add_row(table, key, figures[key])
-    add_row(table, "tokens in / cached / out", f"{counts.input_tokens} / {counts.cached_tokens} / {counts.output_tokens}")
+    add_row(
+        table, "tokens in / cached / out", f"{counts.input_tokens} / {counts.cached_tokens} / {counts.output_tokens}"
+    )
     for culture, number in figures["by_culture"].items():
         add_row(table, f"accepted, {culture}", number)
     for reason, number in figures["reasons"].items():
@@ -170,9 +172,13 @@ def _show_profile(profile: Profile) -> None:
     countries = make_table("\ncountries", "code", "name", "million people", "weight by population", "places")
     weights = country_weights(profile, "population")
     for c in profile.countries:
-        add_row(countries, c.code, c.name, c.population, f"{weights[c.code]:.2f}", ", ".join(p.name for p in c.places[:5]))
+        add_row(
+            countries, c.code, c.name, c.population, f"{weights[c.code]:.2f}", ", ".join(p.name for p in c.places[:5])
+        )
     out.print(countries)
-    values = make_table("\nvalue scores (means of countries; they describe no person)", "system", "dimension", "score", "of", "source")
+    values = make_table(
+        "\nvalue scores (means of countries; they describe no person)", "system", "dimension", "score", "of", "source"
+    )
     for v in profile.values:
         add_row(values, v.system, v.dimension, v.score, v.of, v.source)
     out.print(values)
@@ -219,7 +225,12 @@ def run_topics(options: argparse.Namespace) -> int:
     ):
         show(out, f"{name:>14}  {text}")
     cultures = [p for p in profiles.values() if p.role == "culture"]
-    table = make_table("\nanswers, share in percent (unweighted; countries weighted equally)", "code", "label", *(p.id for p in cultures))
+    table = make_table(
+        "\nanswers, share in percent (unweighted; countries weighted equally)",
+        "code",
+        "label",
+        *(p.id for p in cultures),
+    )
     mixtures = [surveys[topic.survey].mixture(country_weights(p, "equal"), topic.item) for p in cultures]
     for point in topic.scale:
         cells = [f"{100 * m.get(point.code, 0):.0f}" if m else "not asked" for m in mixtures]

@@ -60,7 +60,9 @@ def describe(persona: Persona) -> str:
 def print_sample(sample: Sample) -> None:
     """A sample as the chat it trains on."""
     out = console()
-    out.print(Text(f"sample {sample.id}  {sample.culture}/{sample.country}  {sample.kind}, {sample.form}", style="bold"))
+    out.print(
+        Text(f"sample {sample.id}  {sample.culture}/{sample.country}  {sample.kind}, {sample.form}", style="bold")
+    )
     for message in sample.messages:
         show(out, f"  {message['role']}: {message['content']}")
     out.print()

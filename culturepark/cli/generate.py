@@ -47,7 +47,9 @@ def _print_result(run: Run) -> None:
     )
     for culture, facts in run.manifest["fidelity"].items():
         if facts["js_mean"] is not None:
-            exact = "answers exactly as planned" if not facts["off_plan"] else f"{facts['off_plan']} samples off the plan"
+            exact = (
+                "answers exactly as planned" if not facts["off_plan"] else f"{facts['off_plan']} samples off the plan"
+            )
             print(
                 f"{culture}: {counts.cultures[culture]} samples on {facts['topics']} topics, {exact}; mean distance to "
                 f"the survey {facts['js_mean']:.3f} (whole numbers alone make {facts['js_floor']:.3f} at this size)"

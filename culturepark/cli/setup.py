@@ -126,6 +126,4 @@ def ask_once(base_url: str) -> str:
         with direct.open(request, timeout=60) as reply:
             return str(json.load(reply)["choices"][0]["message"]["content"])
     except (OSError, ValueError, LookupError) as error:
-        raise EndpointError(
-            f"the embedded model started but did not answer ({type(error).__name__})"
-        ) from error
+        raise EndpointError(f"the embedded model started but did not answer ({type(error).__name__})") from error

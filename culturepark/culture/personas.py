@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 
@@ -87,7 +88,7 @@ class PersonaSource:
         age = chance.randint(low, high)
         urban = country.urban_share
         setting = chance.choices(("village", "town", "city"), (1 - urban, urban * 0.4, urban * 0.6))[0]
-        education = chance.choices(*_split(dict(self.profile.demography.education)))[0]
+        education = chance.choices(*_split(self.profile.demography.education))[0]
         home = chance.choice([p.name for p in country.places if p.setting == setting])
         homes = [h for h in self.profile.households if band in h.ages and gender in h.genders]
         style = chance.choice(self.profile.communication.styles)
@@ -225,7 +226,7 @@ class PersonaSource:
         latent = self.survey.latent(order.country)
         row = np.abs(latent.correlation[latent.index[order.topic.item]])
         by_item = {t.item: t for t in self.topics.values()}
-        found = []
+        found: list[Stance] = []
         for i in np.argsort(-row, kind="stable"):
             item = latent.items[int(i)]
             if item == order.topic.item or item not in by_item:
@@ -264,5 +265,5 @@ def _inside(probability: float) -> float:
     return min(max(probability, 1e-9), 1 - 1e-9)
 
 
-def _split(shares: Mapping[str, float]) -> tuple[list[str], list[float]]:
+def _split(shares: Mapping[Any, float]) -> tuple[list[str], list[float]]:
     return list(shares), list(shares.values())

@@ -19,10 +19,9 @@ from culturepark.files import find_data_folder, load_yaml_model, nearest
 Gender = Literal["female", "male"]
 Setting = Literal["village", "town", "city"]
 Education = Literal["primary", "secondary", "higher"]
-Area = Literal[
-    "kinship", "religion", "calendar", "food", "work", "school", "home", "manners", "neighbourhood", "civic"
-]
-AGE_BANDS = ("18-29", "30-44", "45-59", "60+")
+Area = Literal["kinship", "religion", "calendar", "food", "work", "school", "home", "manners", "neighbourhood", "civic"]
+AgeBand = Literal["18-29", "30-44", "45-59", "60+"]
+AGE_BANDS: tuple[AgeBand, ...] = ("18-29", "30-44", "45-59", "60+")
 
 
 class _Strict(BaseModel):
@@ -124,15 +123,15 @@ class Occupation(_Strict):
     education: tuple[Education, ...] = Field(min_length=1)
     settings: tuple[Setting, ...] = ("village", "town", "city")
     genders: tuple[Gender, ...] = ("female", "male")
-    ages: tuple[Literal["18-29", "30-44", "45-59", "60+"], ...] = AGE_BANDS
+    ages: tuple[AgeBand, ...] = AGE_BANDS
     countries: tuple[str, ...] = ()
 
 
 class Household(_Strict):
-    """Whom a persona lives with; ``text`` completes "You live ...". """
+    """Whom a persona lives with; ``text`` completes "You live ..."."""
 
     text: str
-    ages: tuple[Literal["18-29", "30-44", "45-59", "60+"], ...] = Field(min_length=1)
+    ages: tuple[AgeBand, ...] = Field(min_length=1)
     genders: tuple[Gender, ...] = ("female", "male")
     weight: float = Field(default=1.0, gt=0)
 
@@ -140,7 +139,7 @@ class Household(_Strict):
 class Demography(_Strict):
     """Rough shares among adults, used to vary personas; each sums to about 1."""
 
-    ages: dict[Literal["18-29", "30-44", "45-59", "60+"], float]
+    ages: dict[AgeBand, float]
     education: dict[Education, float]
     source: str
 
@@ -184,9 +183,10 @@ class Profile(_Strict):
         ids = [f.id for f in self.facts]
         if len(set(ids)) != len(ids):
             raise ValueError("two facts share an id")
-        for part in (*self.facts, *self.occupations):
-            if not set(part.countries) <= codes:
-                raise ValueError(f"{part.text[:40]!r}: unknown country in {list(part.countries)}")
+        found = [(f.text, f.countries) for f in self.facts] + [(o.text, o.countries) for o in self.occupations]
+        for text, countries in found:
+            if not set(countries) <= codes:
+                raise ValueError(f"{text[:40]!r}: unknown country in {list(countries)}")
         for band in AGE_BANDS:
             if not any(band in h.ages for h in self.households):
                 raise ValueError(f"no household fits age band {band}")

@@ -96,7 +96,8 @@ class Latent:
     @cached_property
     def root(self) -> Floats:
         """Lower Cholesky factor of the correlation matrix."""
-        return np.linalg.cholesky(self.correlation)
+        root: Floats = np.linalg.cholesky(self.correlation).astype(np.float64)
+        return root
 
     def code(self, item: int, score: float) -> int:
         """The answer code that a latent score stands for."""

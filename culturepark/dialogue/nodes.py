@@ -174,7 +174,7 @@ async def _ask_clean(
             sent, asked = [*messages, message("assistant", first.text or "..."), message("user", again)], f"{step}-again"
             purpose = "repair"
         reply, request = await context.ask(asked, purpose, sent, prefill)
-        text = f"{prefill} {reply.text.lstrip()}" if request.prefill else reply.text
+        text = f"{prefill} {reply.text.lstrip()}" if request.prefill and reply.text.strip() else reply.text
         cleaned = clean_turn(text, reply, name, context.language)
         reason = find_fault(cleaned, reply, others, said, instructions, context.language)
         if not reason or (step.startswith("note") and reason in _FINE_IN_A_NOTE):

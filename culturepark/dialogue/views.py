@@ -208,4 +208,5 @@ def classic_guide(index: int, chat: str) -> str:
 
 def lower_first(text: str) -> str:
     """The text with a small first letter, unless its first word is an abbreviation."""
-    return text if text[:2].isupper() else text[:1].lower() + text[1:]
+    first = text.split(maxsplit=1)[0] if text.strip() else ""
+    return text if len(first) > 1 and first.isupper() else text[:1].lower() + text[1:]

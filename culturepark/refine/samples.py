@@ -60,10 +60,14 @@ def make_outcomes(
             continue
         others = tuple(p.name for s, p in dialogue.personas.items() if s != seat)
         outcomes: list[Outcome] = []
+        told: set[int] = set()  # turns that already stand whole at the end of a multi-turn sample
         for raw in (c for c in reading.claims if c.speaker == seat):
             number = len(outcomes) + 1
             candidate = widen(make_candidate(raw, sentences, language, others), sentences, context)
-            outcomes.append(_judge(dialogue, candidate, number, context, topic, settings, lineage))
+            outcome = _judge(dialogue, candidate, number, context, topic, settings, lineage, told)
+            if isinstance(outcome, Sample) and outcome.form == "multi":
+                told.add(candidate.sentences[0].turn)
+            outcomes.append(outcome)
         while len(outcomes) < most:
             reason, evidence = ("unreadable_reply", reading.error) if reading.error else ("no_claim", "")
             status = "failed" if reading.error else "rejected"
@@ -93,6 +97,7 @@ def _judge(
     topic: Topic,
     settings: SampleSettings,
     lineage: Mapping[str, Any],
+    told: set[int],
 ) -> Outcome:
     seat = candidate.raw.speaker
     name = f"{dialogue.id}-{seat}{number}"
@@ -100,7 +105,7 @@ def _judge(
     fault = check_question(candidate.raw.question, context.names, settings.labels, context.language)
     question = chance.choice(topic.questions) if fault else candidate.raw.question
     verdicts = run_gates(candidate, context)
-    form, messages = _write_messages(dialogue, candidate, question, chance, settings)
+    form, messages = _write_messages(dialogue, candidate, question, chance, settings, told)
     if form == "multi" and verdicts[-1].kept:
         verdicts = (*verdicts, _check_talk(messages, context))
         if not verdicts[-1].kept:  # the claim is fine, the talk around it is not: ask it on its own
@@ -149,7 +154,12 @@ def _ask_alone(question: str, candidate: Candidate) -> list[dict[str, str]]:
 
 
 def _write_messages(
-    dialogue: Dialogue, candidate: Candidate, question: str, chance: random.Random, settings: SampleSettings
+    dialogue: Dialogue,
+    candidate: Candidate,
+    question: str,
+    chance: random.Random,
+    settings: SampleSettings,
+    told: set[int],
 ) -> tuple[str, list[dict[str, str]]]:
     """One question and answer, or (a set share) the stretch of talk that leads to the claim's turn."""
     single = _ask_alone(question, candidate)
@@ -157,7 +167,7 @@ def _write_messages(
     if not wants_talk or len(dialogue.personas) != 2 or not candidate.sentences:
         return "single", single
     turn = candidate.sentences[0].turn
-    if turn < 2 or turn >= len(dialogue.turns):
+    if turn < 2 or turn in told:
         return "single", single
     own, other, last = dialogue.turns[turn - 2], dialogue.turns[turn - 1], dialogue.turns[turn]
     return "multi", [

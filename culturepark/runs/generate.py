@@ -58,7 +58,8 @@ def generate(**settings: Any) -> Run:
     """
     settings.setdefault("progress", "none")
     config = build_config({k: v for k, v in settings.items() if k != "config"}, settings.get("config"))
-    return run_blocking(lambda: execute(config, choose_display(config.progress)))
+    run: Run = run_blocking(lambda: execute(config, choose_display(config.progress)))
+    return run
 
 
 def run_blocking(make: Callable[[], Any]) -> Any:
@@ -303,7 +304,7 @@ class _Reporter:
                 "short_cells": [[*cell, k] for cell, k in sorted(self._runner.progress.short_cells.items())],
             },
             "calls_this_sitting": self.engine.counting.snapshot() if self.engine else {},
-            "survey_note": "World Values Survey wave 7 answer shares, unweighted; non-profit use, cite, no redistribution",
+            "survey_note": "World Values Survey wave 7, unweighted shares; non-profit use, cite, no redistribution",
         }
         manifest["fidelity"] = self._before.get("fidelity", {}) if state == "running" else self._fidelity
         self._folder.write_manifest(manifest)
@@ -331,7 +332,17 @@ def _now() -> str:
 def find_versions() -> dict[str, str]:
     """Versions of everything that shapes a run, as installed."""
     found = {"culturepark": __version__, "python": platform.python_version()}
-    for package in ("langgraph", "langchain-openai", "pydantic", "numpy", "aiohttp", "sentencex", "py3langid", "xllamacpp", "vllm"):
+    for package in (
+        "langgraph",
+        "langchain-openai",
+        "pydantic",
+        "numpy",
+        "aiohttp",
+        "sentencex",
+        "py3langid",
+        "xllamacpp",
+        "vllm",
+    ):
         with contextlib.suppress(PackageNotFoundError):
             found[package] = version(package)
     return found

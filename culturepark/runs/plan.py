@@ -354,7 +354,7 @@ def _make_seats(draft: _Draft, number: int, style: str, topic: str, table: list[
     chance = random.Random(f"{draft.settings.seed}/seats/{number}")
     table = list(table)
     chance.shuffle(table)  # who opens
-    bands = [EVERY_AGE] * len(table)
+    bands: list[tuple[str, ...]] = [EVERY_AGE] * len(table)
     if style == "within" and len({p.code for p in table}) == 1:  # same answer: let generations differ
         bands = [YOUNGER, OLDER] if chance.random() < 0.5 else [OLDER, YOUNGER]
     seats: list[Seat] = []

@@ -120,13 +120,13 @@ def summarise(view: View) -> str:
 
 
 def _draw(view: View) -> Any:
-    from rich.console import Group
     from rich.progress_bar import ProgressBar
     from rich.table import Table
     from rich.text import Text
 
     counts = view.progress.counts
     table = Table.grid(padding=(0, 2))
+    table.add_row("", ProgressBar(total=max(1, view.progress.n), completed=counts.accepted, width=60))
     per_culture = "  ".join(f"{c} {k}" for c, k in sorted(counts.cultures.items())) or "-"
     reasons = "  ".join(f"{r} {k}" for r, k in counts.reasons.most_common(5)) or "-"
     left = "-" if view.left_s is None else format_seconds(view.left_s)
@@ -139,7 +139,7 @@ def _draw(view: View) -> Any:
     )
     for name, text in rows:
         table.add_row(Text(name, style="bold"), Text(text))
-    return Group(ProgressBar(total=max(1, view.progress.n), completed=counts.accepted, width=60), table)
+    return table
 
 
 def format_seconds(seconds: float) -> str:

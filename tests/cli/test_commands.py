@@ -251,3 +251,57 @@ async def test_the_only_model_of_a_server_is_taken(tmp_path: Path, capsys: Captu
     assert load_run(tmp_path / "run").manifest["config"]["model"] == "only-one"
     code, _, err = await serve(FakeServer(models="one,two"), work)
     assert code == 2 and "--model" in err and "one, two" in err
+
+
+async def test_a_langchain_model_does_the_same_work(tmp_path: Path, capsys: Capture) -> None:
+    flags = ["generate", "--n", "2", "--cultures", "korean", "--progress", "none", "--engine", "langchain"]
+
+    def work(url: str) -> tuple[int, str, str]:
+        model = ["--model", "openai:fake", "--base-url", url, "-o", str(tmp_path / "run")]
+        return call(capsys, *flags, *model)
+
+    capsys.readouterr()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENAI_API_KEY", "sk-planted-0987654321")
+        code, _, err = await serve(FakeServer(models="fake", require_key="sk-planted-0987654321"), work)
+    assert code == 0, err
+    assert load_run(tmp_path / "run").counts().accepted == 2
+    for path in (tmp_path / "run").rglob("*"):
+        assert path.is_dir() or b"sk-planted" not in path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "words"),
+    [
+        (["--engine", "vllm", "--model", "some/model"], 6, "pip install"),
+        (["--engine", "vllm"], 2, "needs --model"),
+        (["--engine", "langchain", "--model", "nocolon"], 2, "provider:model"),
+        (["--base-url", "http://127.0.0.1:9/v1"], 4, "connect"),
+        (["--engine", "openai", "--model", "gpt-4o-mini"], 2, "OPENAI_API_KEY"),
+    ],
+)
+def test_engines_that_cannot_start(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch, flags: list[str], code: int, words: str
+) -> None:
+    monkeypatch.setattr("culturepark.llm.servers.find_vllm", lambda: None)
+    arguments = ["generate", "--cultures", "korean", "--n", "2", "--progress", "none", "-o", str(tmp_path / "run")]
+    found, _, err = call(capsys, *arguments, *flags)
+    assert (found, err.count("\n")) == (code, 1), err
+    assert words in err
+
+
+@pytest.mark.local
+def test_the_embedded_model_runs_the_main_job(tmp_path: Path, capsys: Capture) -> None:
+    """The real small model, from survey figures to samples on disk."""
+    from culturepark.llm.servers import embedded_missing
+
+    if embedded_missing():
+        pytest.skip(f"{embedded_missing()}")
+    flags = ["--cultures", "arab,korean", "--n", "2", "--topics", "parents_pride", "--turns", "4"]
+    code, out, err = call(capsys, "generate", *flags, "--progress", "none", "-o", str(tmp_path / "run"))
+    assert code == 0, err
+    run = load_run(tmp_path / "run")
+    assert run.manifest["config"]["engine"] == "local" and len(run) == 2
+    assert all(t.model == "smollm2-135m-instruct" for d in run.dialogues() for t in d.turns)
+    code, out, _ = call(capsys, "show", str(tmp_path / "run"))
+    assert code == 0 and "wvs7 Q27" in out
