@@ -112,7 +112,7 @@ class PersonaSource:
             style=style.text,
             style_id=style.id,
             facts=tuple(f.id for f in facts),
-            fact_texts=tuple(f.text for f in facts),
+            fact_texts=tuple(_tell_fact(f) for f in facts),
             stance=self._stance(order),
             related=self._related(order, answers),
             answers=answers,
@@ -239,6 +239,13 @@ class PersonaSource:
                 Stance(topic=topic.id, item=item, code=code, label=point.label, view=point.view, origin="copula")
             )
         return tuple(found)
+
+
+def _tell_fact(fact: Fact) -> str:
+    """A fact with what is not shared by everybody, so that a talk need not take it for the whole culture."""
+    if not fact.contested:
+        return fact.text
+    return f"{fact.text} Not for everybody: {fact.contested[:1].lower()}{fact.contested[1:].rstrip('.')}."
 
 
 def _draw_block(latent: Latent, key: str) -> Floats:

@@ -105,7 +105,8 @@ def _judge(
     fault = check_question(candidate.raw.question, context.names, settings.labels, context.language)
     question = chance.choice(topic.questions) if fault else candidate.raw.question
     verdicts = run_gates(candidate, context)
-    form, messages = _write_messages(dialogue, candidate, question, chance, settings, told)
+    opening = chance.choice(topic.questions)  # what a talk answers from its beginning
+    form, messages = _write_messages(dialogue, candidate, question, opening, chance, settings, told)
     if form == "multi" and verdicts[-1].kept:
         verdicts = (*verdicts, _check_talk(messages, context))
         if not verdicts[-1].kept:  # the claim is fine, the talk around it is not: ask it on its own
@@ -140,7 +141,7 @@ def _judge(
             "persona": persona.id,
             "persona_draw": persona.draw,
             "claim": claim.model_dump(mode="json"),
-            "question_from": f"topic ({fault})" if fault else "refinement agent",
+            "question_from": "topic (opens a talk)" if form == "multi" else f"topic ({fault})" if fault else "refinement agent",
             "requests": [t.request for t in dialogue.turns if t.index in {q.turn for q in claim.quotes}],
             "turn_models": sorted({t.model for t in dialogue.turns if t.index in {q.turn for q in claim.quotes}}),
             "prompts": dialogue.prompts,
@@ -157,6 +158,7 @@ def _write_messages(
     dialogue: Dialogue,
     candidate: Candidate,
     question: str,
+    opening: str,
     chance: random.Random,
     settings: SampleSettings,
     told: set[int],
@@ -171,7 +173,7 @@ def _write_messages(
         return "single", single
     own, other, last = dialogue.turns[turn - 2], dialogue.turns[turn - 1], dialogue.turns[turn]
     return "multi", [
-        {"role": "user", "content": question},
+        {"role": "user", "content": opening},
         {"role": "assistant", "content": own.text},
         {"role": "user", "content": other.text},
         {"role": "assistant", "content": last.text},
