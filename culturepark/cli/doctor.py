@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 
 from culturepark.cli.browse import add_row, make_table
 from culturepark.cli.conversation import console
 from culturepark.cli.flags import given_flags
 from culturepark.config import build_config
-from culturepark.errors import EndpointError
+from culturepark.errors import CallError, EndpointError
 from culturepark.llm.http import HttpClient
 from culturepark.llm.probe import Probe, probe_endpoint
 from culturepark.llm.servers import embedded_missing
@@ -38,7 +39,7 @@ def run_doctor(options: argparse.Namespace) -> int:
     table = make_table(f"\n{url}", "check", "", "detail")
     rows = {
         "reachable": probe.reachable,
-        "serves the model": probe.serves_model,
+        f"serves {config.model or 'the first model'}": probe.serves_model,
         "JSON schema output": probe.json_schema,
         "log-probabilities": probe.logprobs,
     }
@@ -47,6 +48,7 @@ def run_doctor(options: argparse.Namespace) -> int:
     add_row(table, "context length", probe.context or "?", probe.context_detail)
     if probe.models:
         add_row(table, "models", len(probe.models), ", ".join(probe.models[:8]))
+    out.print(table)
     bad = [name for name, finding in rows.items() if finding.ok is False and name != "log-probabilities"]
     if bad:
         raise EndpointError(f"{url} is not ready for work ({bad[0]}); see the table")
@@ -56,6 +58,10 @@ def run_doctor(options: argparse.Namespace) -> int:
 async def _probe(url: str, key: str | None, model: str | None) -> Probe:
     client = HttpClient(url, key, timeout_s=60)
     try:
+        if model is None:
+            with contextlib.suppress(CallError, EndpointError):
+                names = await client.models()
+                model = names[0] if names else None
         return await probe_endpoint(client, model or "")
     finally:
         await client.close()

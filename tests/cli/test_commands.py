@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -185,8 +186,6 @@ def test_model_text_cannot_steer_the_terminal(tmp_path: Path, capsys: Capture) -
 
 
 async def serve(server: FakeServer, work: Callable[[str], Any]) -> Any:
-    import asyncio
-
     async with server as running:
         return await asyncio.to_thread(work, running.base_url)
 
@@ -288,6 +287,19 @@ def test_engines_that_cannot_start(
     found, _, err = call(capsys, *arguments, *flags)
     assert (found, err.count("\n")) == (code, 1), err
     assert words in err
+
+
+async def test_doctor_tells_what_a_server_can_do(capsys: Capture) -> None:
+    def work(url: str) -> tuple[int, str, str]:
+        return call(capsys, "doctor", "--base-url", url)
+
+    code, out, err = await serve(FakeServer(models="fake"), work)
+    assert code == 0, err
+    for line in ("reachable", "serves the first model", "JSON schema output", "log-probabilities", "context length"):
+        assert line in out
+    gone = ("doctor", "--base-url", "http://127.0.0.1:9/v1", "--model", "x")
+    code, out, err = await asyncio.to_thread(call, capsys, *gone)
+    assert code == 4 and "reachable" in out and "not ready" in err
 
 
 @pytest.mark.local
