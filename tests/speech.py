@@ -186,6 +186,7 @@ SWEEPING = (
 FOREIGN = {
     "spanish": "Yo creo que los hijos deben cuidar a sus padres cuando son mayores, porque nos dieron todo en la vida.",
     "german": "Ich glaube, dass die Kinder ihre alten Eltern pflegen sollten, weil sie uns so viel gegeben haben.",
+    "short german": "Ich glaube das auch nicht, mein lieber Freund.",
     "korean": "저는 자식이 부모님을 끝까지 모셔야 한다고 생각합니다. 어머니가 저를 키우셨으니까요.",
     "short korean": "저도 그렇게 생각해요.",
     "arabic": "أعتقد أن على الأبناء أن يعتنوا بوالديهم عندما يكبرون في السن.",

@@ -44,7 +44,7 @@ def clean_turn(text: str, reply: Reply, own_name: str, language: LanguagePack) -
     if without != text:
         text = without
         flags.append("stage_directions")
-    if len(text) > 2 and text[0] in "\"\u201c" and text[-1] in "\"\u201d" and not re.search("[\"\u201c\u201d]", text[1:-1]):
+    if re.fullmatch('["\u201c][^"\u201c\u201d]+["\u201d]', text):
         text = text[1:-1].strip()
         flags.append("enclosing_quotes")
     if reply.finish == "length":
@@ -111,8 +111,8 @@ def find_fault(
 
 def speaks_as(name: str, text: str) -> bool:
     """Does a line, or a sentence inside the text, begin with a name and a colon?"""
-    begins = r"(?:^|\n|[.!?\u2026\"\u201d)]\s)\W*"
-    return bool(re.search(rf"{begins}{re.escape(name)}\W{{0,3}}(?:\([^)\n]{{1,40}}\)\W{{0,2}})?\s*[:\uff1a]", text, re.I))
+    begins, aside = r"(?:^|\n|[.!?\u2026\"\u201d)]\s)\W{0,6}", r"\W{0,3}(?:\([^)\n]{1,40}\)\W{0,2})?"
+    return bool(re.search(rf"{begins}{re.escape(name)}{aside}\s*[:\uff1a]", text, re.IGNORECASE))
 
 
 def shares_run(text: str, other: str, length: int) -> bool:

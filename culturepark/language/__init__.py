@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict
 from culturepark.errors import DataError
 from culturepark.files import load_yaml_model
 
-_SURE = 0.9
-_SHORT = 12
+_SURE, _VERY_SURE = 0.9, 0.99
+_SHORT, _TOO_SHORT = 12, 6
 
 
 class LanguagePack(BaseModel):
@@ -135,14 +135,16 @@ def is_wrong_language(text: str, pack: LanguagePack) -> bool:
     """Is the text surely in another language? Short or mixed text is undecided, and undecided is not wrong.
 
     A text is wrong when more than three letters in ten belong to another script, or when it has at
-    least 12 words and the detector names another language with probability above 0.9.
+    least 12 words and the detector names another language with probability above 0.9. Of 6 to 11 words
+    none may be a frequent one of this language, and the detector must be surer still (0.99).
     """
     if pack.script == "Latin" and not text.isascii():
         letters = [c for c in text if c.isalpha()]
         if letters and sum(ord(c) > 0x24F for c in letters) / len(letters) > 0.3:
             return True
     found = words(text)
-    if len(found) < _SHORT or sum(w in pack.frequent_words for w in found) >= 0.25 * len(found):
+    frequent, short = sum(w in pack.frequent_words for w in found), len(found) < _SHORT
+    if len(found) < _TOO_SHORT or frequent >= 0.25 * len(found) or (short and frequent):
         return False
     tag, probability = _identifier().classify(text)
-    return bool(tag != pack.tag.split("-")[0] and probability > _SURE)
+    return bool(tag != pack.tag.split("-")[0] and probability > (_VERY_SURE if short else _SURE))

@@ -108,6 +108,13 @@ async def test_a_panel_goes_in_rounds(size: int, turns: int) -> None:
     assert {r.purpose for r in requests} == {"note", "turn", "moderate"}
 
 
+@pytest.mark.parametrize("seed", range(12))
+async def test_nobody_speaks_twice_in_a_row_when_all_think_alike(seed: int) -> None:
+    state, _ = await run("panel", turns=9, personas=make_people(3, (2, 2, 2)), seed=seed)
+    speeches = [t.speaker for t in state["turns"] if t.speaker != "moderator"]
+    assert all(a != b for a, b in zip(speeches, speeches[1:], strict=False))
+
+
 async def test_the_moderator_hands_over_to_who_speaks_next() -> None:
     state, requests = await run("panel", turns=8)
     by_step = {r.key.split("/")[1]: r for r in requests}
@@ -200,6 +207,11 @@ async def test_own_words_are_the_assistants_and_others_the_users() -> None:
     theirs = "\n".join(m["content"] for m in last.messages if m["role"] == "user")
     assert mine == [t.text for t in state["turns"][:5] if t.speaker == "b"]
     assert all(t.text in theirs for t in state["turns"][:5] if t.speaker == "a")
+
+
+async def test_the_talk_begins_once() -> None:
+    _, requests = await run("cross", turns=7)
+    assert {all_text(r).count("The talk begins now") for r in requests if r.purpose == "turn"} == {1}
 
 
 async def test_at_a_table_everything_said_is_heard_once_and_by_name() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
+
 from culturepark.dialogue.checks import ASK_AGAIN, Cleaned, clean_turn, find_fault, shares_run
 from culturepark.language import load_language
 from culturepark.llm.base import Finish, Reply
@@ -118,12 +121,17 @@ def test_wrong_language(name: str) -> None:
 def test_copies_of_the_prompt() -> None:
     assert judge("I mind stage directions, no name in front of your words.") == ""
     assert judge("So, no lists, no stage directions, NO name in front of your words!") == "copies_prompt"
+    ten = "stage directions, no name in front of your words. Give"
+    assert judge(f"I mind {ten}!") == "copies_prompt"
+    assert judge(f"I mind {ten.removesuffix(' Give')}, and give.") == ""
     assert judge("Each time in English, no lists. I talk in two to four plain sentences, with a reason.") == ""
 
 
 def test_echo() -> None:
     assert judge(f"You told us: {SAID}") == "echo"
     assert judge("My mother lived with us for nine years, and I washed her hair every Sunday.") == "echo"
+    assert judge("I say, my mother lived with us for nine years and I washed her") == "echo"
+    assert judge("I say, my mother lived with us for nine years and I washed too.") == ""
     assert judge("My mother lived with us for nine years too, and my sister washed her hair.") == ""
     assert judge(SAID, said=()) == ""
 
@@ -132,8 +140,9 @@ def test_echo() -> None:
     ("shared", "length", "found"),
     [("a b c d", 4, True), ("a b c d", 5, False), ("A, b; C! d?", 4, True), ("", 1, False), ("ab c d", 3, False)],
 )
-def test_runs_of_words(shared: str, length: int, found: bool) -> None:
-    assert shares_run(f"x {shared} y", f"z {shared.replace('ab', 'b')} w", length) is found
+@pytest.mark.parametrize("frame", ["x {} y", "{} y", "x {}"])
+def test_runs_of_words(shared: str, length: int, found: bool, frame: str) -> None:
+    assert shares_run(frame.format(shared), f"z {shared.replace('ab', 'b')} w", length) is found
 
 
 @pytest.mark.parametrize(
@@ -227,6 +236,15 @@ def test_a_torn_end_is_cut_where_enough_is_left() -> None:
 def test_too_little_before_a_torn_end_is_cut_off(text: str) -> None:
     assert judge(text, "length") == "cut_off"
     assert judge(text) == ""
+
+
+@pytest.mark.parametrize("piece", ["\n", " ", "then ", "well, ", "*", "(", '"', "softly ", "all ", "i'm sorry, but i can't "])
+def test_a_model_that_runs_wild_costs_no_time(piece: str) -> None:
+    text, start = "I " + piece * (15000 // len(piece)) + "see", time.process_time()
+    judge(text)
+    for kind in ENGLISH.patterns:
+        ENGLISH.find(kind, text)
+    assert time.process_time() - start < 3  # seconds; it takes a tenth, and quadratic patterns take ten
 
 
 def test_the_model_is_told_what_was_wrong() -> None:

@@ -122,6 +122,9 @@ def test_other_languages_are_wrong(name: str) -> None:
         "Oma said Feierabend at five, and nobody in the shop dared to ask for more.",
         "She calls it sobremesa, the hour after lunch when nobody leaves the table.",
         "Sí, claro.",
+        "Muchas gracias por todo, mi querida hermana.",  # short, and the detector is not sure
+        "Das denke ich auch.",  # too short to tell
+        "Ich glaube, my Onkel schreibt noch jeden Sonntag einen Brief.",  # short, and an English word in it
         "",
         "😀😀😀",
         "Naïve, a café, my fiancée: Zoë, José and Jürgen in São Paulo and Köln.",

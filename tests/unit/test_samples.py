@@ -151,8 +151,18 @@ def test_a_sample_can_be_the_talk_itself() -> None:
     sample = only_sample(tell([claim("b", 6)], {"b": 1}, share=1.0), "b")
     assert sample.form == "multi"
     assert [m["role"] for m in sample.messages] == ["user", "assistant"] * 2
-    assert [m["content"] for m in sample.messages] == [QUESTION, TALK[1], TALK[2], TALK[3]]
+    assert [m["content"] for m in sample.messages[1:]] == [TALK[1], TALK[2], TALK[3]]
+    assert sample.messages[0]["content"] in TOPIC.questions
+    assert sample.lineage["question_from"] == "topic (opens a talk)"
     assert sample.verdicts[-1].stage == "talk"
+
+
+def test_a_stretch_of_talk_is_given_once() -> None:
+    texts = (*TALK[:3], TALK[3] + " My father smiled at my bad jokes every time.")
+    dialogue = make_dialogue(make_turns(*texts))
+    numbers = [s.number for s in number_sentences(dialogue.turns, ENGLISH) if s.turn == 3]
+    found = tell([claim("b", n) for n in numbers], {"b": 2}, dialogue, share=1.0)["b"]
+    assert [o.form for o in found if isinstance(o, Sample)] == ["multi", "single"]
 
 
 def test_a_claim_from_the_first_words_is_asked_alone() -> None:
