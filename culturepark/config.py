@@ -135,6 +135,8 @@ class RunConfig(BaseModel):
     def _words_fit(self) -> RunConfig:
         if self.min_words > self.max_words:
             raise ValueError("min_words must not be above max_words")
+        if self.style == "panel" and self.turns < self.panel_size:
+            raise ValueError(f"a panel of {self.panel_size} needs at least as many turns, so that everybody speaks")
         return self
 
     def data_part(self) -> dict[str, Any]:
@@ -161,8 +163,11 @@ def build_config(flags: Mapping[str, Any], file: str | Path | None = None) -> Ru
     if preset not in PRESETS:
         raise ConfigError(f"preset: unknown {preset!r}{nearest(str(preset), PRESETS)}; known: {', '.join(PRESETS)}")
     _refuse_unknown(given, "the call")
+    settings = {**PRESETS[preset], **given}
+    if settings.get("style") == "panel" and "turns" not in settings:
+        settings["turns"] = 3 * int(settings.get("panel_size", 3))  # as many a person as in a talk of two
     try:
-        return RunConfig.model_validate({**PRESETS[preset], **given})
+        return RunConfig.model_validate(settings)
     except ValidationError as error:
         first = str(error.errors()[0]["loc"][0]) if error.errors()[0]["loc"] else ""
         place = f"{file}: " if first in from_file and first not in flags else ""

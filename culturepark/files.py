@@ -34,10 +34,11 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 def describe_invalid(error: ValidationError) -> str:
     """The first fault of a pydantic error in one line: which key, what is wrong."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"]) or "the file"
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    what = first["msg"].removeprefix("Value error, ")
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"{where}: {first['msg']}{more}"
+    return f"{where}: {what}{more}" if where else f"{what}{more}"
 
 
 def read_yaml(path: Path) -> Any:

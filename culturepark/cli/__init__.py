@@ -10,9 +10,11 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import NoReturn
 
-from culturepark.cli.flags import add_run_flags
+from culturepark.cli.flags import HOW, MODEL, WHAT, add_run_flags
 from culturepark.errors import CultureParkError
+from culturepark.files import nearest
 from culturepark.version import __version__
 
 EPILOG = """\
@@ -40,9 +42,25 @@ COMMANDS = {
 }
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, with the nearest flag where one was mistyped."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and end with 2."""
+        wrong = message.removeprefix("unrecognized arguments: ").split()[0] if "unrecognized" in message else ""
+        hint = nearest(wrong.split("=")[0], _all_flags()) if wrong.startswith("--") else ""
+        command = next((a for a in sys.argv[1:2] if a in COMMANDS), "")
+        shown = "".join(c for c in message if c.isprintable())
+        self.exit(2, f"culturepark: {shown}{hint}; see: {' '.join(filter(None, ('culturepark', command, '--help')))}\n")
+
+
+def _all_flags() -> list[str]:
+    return [flag for rows in (WHAT, MODEL, HOW) for row in rows for flag in row[0]] + ["--dry-run", "--config"]
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="culturepark",
         description="Culturally grounded dialogue data for training language models.",
         epilog=EPILOG,

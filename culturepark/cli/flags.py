@@ -6,6 +6,15 @@ import argparse
 import json
 from typing import Any
 
+
+def json_object(text: str) -> dict[str, Any]:
+    """A flag's value that must be a JSON object."""
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise ValueError(text)
+    return value
+
+
 # (flags, key, what argparse needs besides, help). A key stands for the same key in YAML and Python.
 Row = tuple[tuple[str, ...], str, dict[str, Any], str]
 
@@ -67,7 +76,7 @@ MODEL: tuple[Row, ...] = (
     (("--max-tokens",), "max_tokens", {"type": int, "metavar": "K"}, "most tokens of an utterance"),
     (("--frequency-penalty",), "frequency_penalty", {"type": float, "metavar": "X"}, "passed to the server"),
     (("--presence-penalty",), "presence_penalty", {"type": float, "metavar": "X"}, "passed to the server"),
-    (("--extra-body",), "extra_body", {"type": json.loads, "metavar": "JSON"}, "more keys for the request body"),
+    (("--extra-body",), "extra_body", {"type": json_object, "metavar": "JSON"}, "more keys for the request body"),
     (
         ("--prompt-size",),
         "prompt_size",
