@@ -64,6 +64,7 @@ ORDINARY = (
     "All women in our street bring a dish.",
     "All the men at my workplace are older than me.",
     "I have never believed that all foreigners are dangerous.",
+    "I don't believe all Germans are cold.",
     "The idea that men are born to govern is plain nonsense.",
     "Nobody can say that all Arabs are the same.",
     "It is foolish to say that all Turks love football.",
@@ -116,6 +117,8 @@ REFUSALS = (
     "I'm sorry, but I cannot discuss that topic.",
     "Sorry, but I can't do that.",
     "I cannot help you with that.",
+    "I cannot assist in deceiving anyone.",
+    "Thank you, I politely decline.",
 )
 MACHINES = (
     "As an AI, I see both sides.",
@@ -131,6 +134,8 @@ MACHINES = (
     "My training data ends in 2023.",
     "I was created by OpenAI to talk.",
     "My name is SmolLM and I love talking.",
+    "I am Qwen, nice to meet you.",
+    "SmolLM here, always glad to talk.",
     "How can I assist you with your parents?",
     "Hello! How can I help you today?",
 )
@@ -145,6 +150,8 @@ ROLE_LEAKS = (
     "For this role-play I will be brief.",
     "I am role-playing a baker from the coast.",
     "I'll stay in character and say yes.",
+    "Acting as this persona, I say no.",
+    "I was told to play the character well.",
     "I am playing the role of a 45-year-old baker.",
     "In the World Values Survey I would agree.",
     "On a scale of 1 to 5 I am at two.",

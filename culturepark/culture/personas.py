@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from culturepark.culture.profiles import AGE_BANDS, Area, Fact, Gender, Profile
+from culturepark.culture.profiles import AGE_BANDS, Area, Fact, Gender, Occupation, Profile
 from culturepark.culture.scenarios import Theme, Topic
 from culturepark.culture.surveys import Floats, Latent, Survey, apportion
 from culturepark.errors import ConfigError
@@ -90,7 +90,12 @@ class PersonaSource:
         setting = chance.choices(("village", "town", "city"), (1 - urban, urban * 0.4, urban * 0.6))[0]
         education = chance.choices(*_split(self.profile.demography.education))[0]
         home = chance.choice([p.name for p in country.places if p.setting == setting])
-        homes = [h for h in self.profile.households if band in h.ages and gender in h.genders]
+        occupation = self._pick_occupation(order.country, gender, band, education, setting, chance)
+        homes = [
+            h
+            for h in self.profile.households
+            if band in h.ages and gender in h.genders and (h.family or not occupation.needs_family)
+        ]
         style = chance.choice(self.profile.communication.styles)
         facts = self._pick_facts(order, chance)
         return Persona(
@@ -105,7 +110,7 @@ class PersonaSource:
             setting=setting,
             home=home,
             education=education,
-            occupation=self._pick_occupation(order.country, gender, band, education, setting, chance),
+            occupation=occupation.text,
             household=chance.choices([h.text for h in homes], [h.weight for h in homes])[0],
             interests=tuple(chance.sample(self.profile.interests, 2)),
             religiosity=self._religiosity(order.country, answers),
@@ -179,7 +184,7 @@ class PersonaSource:
 
     def _pick_occupation(
         self, country: str, gender: str, band: str, education: str, setting: str, chance: random.Random
-    ) -> str:
+    ) -> Occupation:
         near = [
             o
             for o in self.profile.occupations
@@ -187,7 +192,7 @@ class PersonaSource:
         ]
         exact = [o for o in near if education in o.education and setting in o.settings]
         schooled = [o for o in near if education in o.education]
-        return chance.choice(exact or schooled or near or list(self.profile.occupations)).text
+        return chance.choice(exact or schooled or near or list(self.profile.occupations))
 
     def _pick_facts(self, order: Order, chance: random.Random) -> list[Fact]:
         known = [f for f in self.profile.facts if not f.countries or order.country in f.countries]

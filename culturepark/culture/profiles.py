@@ -8,6 +8,7 @@ drawn from survey figures (see ``personas``).
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import Literal
 
@@ -117,7 +118,7 @@ class Disagreement(_Strict):
 
 
 class Occupation(_Strict):
-    """What a persona does for a living; ``text`` completes "You are ..." or "You ..." as written."""
+    """What a persona does; ``needs_family`` marks work for the people at home, never given to one without any."""
 
     text: str
     education: tuple[Education, ...] = Field(min_length=1)
@@ -125,15 +126,17 @@ class Occupation(_Strict):
     genders: tuple[Gender, ...] = ("female", "male")
     ages: tuple[AgeBand, ...] = AGE_BANDS
     countries: tuple[str, ...] = ()
+    needs_family: bool = False
 
 
 class Household(_Strict):
-    """Whom a persona lives with; ``text`` completes "You live ..."."""
+    """Whom a persona lives with; ``family`` is false for people who live alone or among strangers."""
 
     text: str
     ages: tuple[AgeBand, ...] = Field(min_length=1)
     genders: tuple[Gender, ...] = ("female", "male")
     weight: float = Field(default=1.0, gt=0)
+    family: bool = True
 
 
 class Demography(_Strict):
@@ -187,9 +190,9 @@ class Profile(_Strict):
         for text, countries in found:
             if not set(countries) <= codes:
                 raise ValueError(f"{text[:40]!r}: unknown country in {list(countries)}")
-        for band in AGE_BANDS:
-            if not any(band in h.ages for h in self.households):
-                raise ValueError(f"no household fits age band {band}")
+        for gender, band in product(("female", "male"), AGE_BANDS):
+            if not any(band in h.ages and gender in h.genders and h.family for h in self.households):
+                raise ValueError(f"no household with family fits {gender} persons of age band {band}")
         return self
 
     @cached_property

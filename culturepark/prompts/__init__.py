@@ -15,11 +15,13 @@ from functools import cached_property
 from pathlib import Path
 
 from culturepark.errors import DataError
+from culturepark.files import nearest
 
 _FOLDER = Path(__file__).parent
 SIZES = ("full", "compact")
 _PERSON = frozenset(
-    {"name", "age", "gender", "occupation", "home", "country", "household", "religiosity", "interests", "style", "facts"}
+    ("name", "age", "gender", "occupation", "home", "country")
+    + ("household", "religiosity", "interests", "style", "facts")
 )
 _SCENE = frozenset({"place", "relationship", "occasion", "mood", "want", "others"})
 _VIEW = frozenset({"title", "discuss", "view", "related"})
@@ -66,6 +68,9 @@ class Prompts:
         self._sources: dict[str, str] = {}
         if folder is not None and not folder.is_dir():
             raise DataError(f"{folder}: the prompts folder does not exist")
+        for path in sorted(folder.rglob("*.md")) if folder else ():
+            if path.stem not in HOLES:
+                raise DataError(f"{path}: no prompt has this name{nearest(path.stem, HOLES)}; rename or remove it")
         for name, holes in HOLES.items():
             path = self._find(name)
             text = _read(path)
@@ -74,7 +79,8 @@ class Prompts:
                 raise DataError(f"{path}: a '$' stands alone; write '$$' for a dollar sign")
             unknown = set(template.get_identifiers()) - holes
             if unknown:
-                raise DataError(f"{path}: unknown hole ${{{sorted(unknown)[0]}}}; it may use {', '.join(sorted(holes))}")
+                known = ", ".join(sorted(holes))
+                raise DataError(f"{path}: unknown hole ${{{sorted(unknown)[0]}}}; it may use {known}")
             missing = NEEDED.get(name, frozenset()) - set(template.get_identifiers())
             if missing:
                 raise DataError(f"{path}: the hole ${{{sorted(missing)[0]}}} is missing; the talk needs it")

@@ -143,7 +143,9 @@ def make_candidate(
     if not own or len(own) != len(numbers) or any(s.speaker != raw.speaker or not s.usable for s in own):
         return Candidate(raw, (), "")
     turns = [s.turn for s in own]
-    own = [s for s in own if s.turn == max(turns, key=lambda t: (turns.count(t), -t))]
+    turn = max(turns, key=lambda t: (turns.count(t), -t))
+    ends = [s.number for s in own if s.turn == turn]
+    own = [by_number[n] for n in range(ends[0], ends[-1] + 1)]  # no gap: a quote is one stretch of speech
     own = _reach_back(own, by_number, language)
     kept = _trim(own, language, names)
     return Candidate(raw, tuple(kept), " ".join(s.text for s in kept))
@@ -162,7 +164,7 @@ def _reach_back(own: list[Sentence], by_number: Mapping[int, Sentence], language
 def _trim(own: list[Sentence], language: LanguagePack, names: Sequence[str]) -> list[Sentence]:
     def leans(sentence: Sentence) -> bool:
         text = sentence.text
-        return text.endswith("?") or any(re.search(rf"\b{re.escape(n)}\b", text, re.IGNORECASE) for n in names)
+        return text.endswith("?") or any(says_name(n, text) for n in names)
 
     kept = list(own)
     while len(kept) > 1 and (leans(kept[0]) or language.find("dangling", kept[0].text)):
@@ -179,6 +181,8 @@ def widen(candidate: Candidate, sentences: Sequence[Sentence], context: GateCont
     while taken and len(words(" ".join(s.text for s in taken))) < context.min_words:
         after = following.get(taken[-1].number + 1)
         if after is None or after.turn != taken[-1].turn or after.text.endswith("?"):
+            break
+        if any(says_name(name, after.text) for name in context.names):
             break
         taken.append(after)
     if len(taken) == len(candidate.sentences):

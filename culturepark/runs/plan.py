@@ -10,6 +10,7 @@ import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from culturepark.culture.personas import country_weights
 from culturepark.culture.profiles import Profile
@@ -101,7 +102,8 @@ class _Draft:
     scenes: Mapping[str, Scene]
     pair_counts: dict[frozenset[str], int] = field(default_factory=lambda: defaultdict(int))
     numbers: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    debts: dict[str, dict[str, float]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(float)))
+    guests: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    people: dict[Cell, int] = field(default_factory=lambda: defaultdict(int))
     weights: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
@@ -222,9 +224,9 @@ def _seat_topic(
     if style == "classic":
         return [("classic", [p]) for group in packs.values() for p in group]
     if style == "panel":
-        return _seat_panels(draft, packs)
+        return _seat_panels(draft, topic, packs, askable)
     if style == "within" or (style == "mixed" and len(packs) == 1 and not _others(topic, packs, askable)):
-        return [("within", table) for group in packs.values() for table in _seat_within(group)]
+        return [("within", table) for group in packs.values() for table in _seat_within(draft, topic, group)]
     return [("cross", table) for table in _seat_cross(draft, topic, packs, askable)]
 
 
@@ -232,7 +234,7 @@ def _others(topic: str, packs: Mapping[str, object], askable: Mapping[str, Seque
     return [c for c, topics in askable.items() if topic in topics and c not in packs]
 
 
-def _seat_within(group: list[_Pack]) -> list[list[_Pack]]:
+def _seat_within(draft: _Draft, topic: str, group: list[_Pack]) -> list[list[_Pack]]:
     """Pair people of one culture with unlike answers: sorted by answer, each with the one half a list away."""
     people = sorted(group, key=lambda p: p.code)
     if len(people) % 2:
@@ -241,7 +243,7 @@ def _seat_within(group: list[_Pack]) -> list[list[_Pack]]:
             people.append(_Pack(biggest.culture, biggest.code, biggest.size // 2))
             biggest.size -= biggest.size // 2
         else:
-            people.append(_Pack(biggest.culture, people[0].code, 0))
+            people.append(_invite(draft, biggest.culture, topic))
         people.sort(key=lambda p: p.code)
     half = len(people) // 2
     return [[people[i], people[i + half]] for i in range(half)]
@@ -268,7 +270,7 @@ def _seat_cross(
         with_people = [c for c in partners if left[c]] or partners
         second = min(with_people, key=lambda c: (-len(left[c]), draft.pair_counts[frozenset((first, c))], c))
         a = left[first].pop(0)
-        b = left[second].pop(0) if left[second] else _Pack(second, _common_answer(draft, second, topic), 0)
+        b = left[second].pop(0) if left[second] else _invite(draft, second, topic)
         draft.pair_counts[frozenset((first, second))] += 1
         tables.append([a, b])
     return tables
@@ -300,16 +302,19 @@ def _even_out(left: dict[str, list[_Pack]]) -> None:
             return
 
 
-def _common_answer(draft: _Draft, culture: str, topic: str) -> int:
-    """A guest's answer: drawn from the measured shares like everyone's."""
+def _invite(draft: _Draft, culture: str, topic: str) -> _Pack:
+    """A guest, who only fills the table: the answer is drawn from the measured shares like everyone's."""
     record = draft.topics[topic]
     mixture = draft.surveys[record.survey].mixture(draft.weights[culture], record.item)
-    chance = random.Random(f"{draft.settings.seed}/guest/{culture}/{topic}/{draft.numbers[culture]}")
-    return chance.choices(list(mixture), list(mixture.values()))[0]
+    chance = random.Random(f"{draft.settings.seed}/guest/{culture}/{topic}/{draft.guests[culture]}")
+    draft.guests[culture] += 1
+    return _Pack(culture, chance.choices(list(mixture), list(mixture.values()))[0], 0)
 
 
-def _seat_panels(draft: _Draft, packs: dict[str, list[_Pack]]) -> list[tuple[str, list[_Pack]]]:
-    """Tables of three or four, cultures dealt round-robin; the last table is filled from bigger packs."""
+def _seat_panels(
+    draft: _Draft, topic: str, packs: dict[str, list[_Pack]], askable: Mapping[str, Sequence[str]]
+) -> list[tuple[str, list[_Pack]]]:
+    """Tables of three or four, cultures dealt round-robin; the last one is filled from bigger packs, then by guests."""
     size = draft.settings.panel_size
     queues = {c: list(group) for c, group in packs.items()}
     dealt: list[_Pack] = []
@@ -319,9 +324,13 @@ def _seat_panels(draft: _Draft, packs: dict[str, list[_Pack]]) -> list[tuple[str
                 dealt.append(queue.pop(0))
     while len(dealt) % size:
         biggest = max(dealt, key=lambda p: p.size)
-        part = biggest.size // 2
-        dealt.append(_Pack(biggest.culture, biggest.code, part))
-        biggest.size -= part
+        if biggest.size == 1:
+            around = [*_others(topic, packs, askable), *packs]
+            dealt.append(_invite(draft, around[len(dealt) % len(around)], topic))
+        else:
+            part = biggest.size // 2
+            dealt.append(_Pack(biggest.culture, biggest.code, part))
+            biggest.size -= part
     return [("panel", dealt[i : i + size]) for i in range(0, len(dealt), size)]
 
 
@@ -360,8 +369,8 @@ def _make_seats(draft: _Draft, number: int, style: str, topic: str, table: list[
     seats: list[Seat] = []
     for pack, ages in zip(table, bands, strict=True):
         # People of one culture who know each other live in one country, where both answers were given.
-        near = seats[0].country if seats and style == "within" else ""
-        country = _next_country(draft, pack, topic, near)
+        beside = seats[0] if seats and style == "within" else None
+        country = _next_country(draft, pack, topic, beside)
         seats.append(Seat(pack.culture, country, pack.code, pack.size, draft.numbers[pack.culture], ages))
         draft.numbers[pack.culture] += 1
     if style == "classic":
@@ -371,24 +380,39 @@ def _make_seats(draft: _Draft, number: int, style: str, topic: str, table: list[
     return tuple(seats)
 
 
-def _next_country(draft: _Draft, pack: _Pack, topic: str, near: str) -> str:
-    """The country most in arrears, given how likely each one is to hold this answer (error diffusion).
+def _next_country(draft: _Draft, pack: _Pack, topic: str, beside: Seat | None) -> str:
+    """A country, given how likely each one is to hold this answer.
 
-    ``near`` is taken where somebody there gave this answer.
+    The cell's people take points of an additive sequence (Kronecker), which fills any stretch of the
+    range evenly. Somebody seated ``beside`` a compatriot shares the country as often as these
+    likelihoods allow (maximal coupling), so that answers and countries still go together as measured.
     """
+    likely = _country_shares(draft, pack.culture, pack.code, topic)
+    key = f"{draft.settings.seed}/country/{pack.culture}/{topic}/{pack.code}"
+    if beside is None or beside.code is None:
+        cell = (pack.culture, topic, pack.code)
+        point = (random.Random(key).random() + draft.people[cell] * 0.6180339887498949) % 1
+        draft.people[cell] += 1
+        ends = zip(likely, accumulate(likely.values()), strict=True)
+        return next((country for country, end in ends if point < end), list(likely)[-1])
+    theirs = _country_shares(draft, beside.culture, beside.code, topic)
+    chance = random.Random(f"{key}/beside/{beside.number}")
+    if chance.random() * theirs[beside.country] < likely.get(beside.country, 0.0):
+        return beside.country
+    left = {c: max(0.0, share - theirs.get(c, 0.0)) for c, share in likely.items()}
+    return chance.choices(list(left), list(left.values()))[0]
+
+
+def _country_shares(draft: _Draft, culture: str, code: int, topic: str) -> dict[str, float]:
+    """How the people of a culture who give an answer spread over its countries (sum 1)."""
     record = draft.topics[topic]
     survey = draft.surveys[record.survey]
-    likely = {}
-    for country, weight in draft.weights[pack.culture].items():
+    found = {}
+    for country, weight in draft.weights[culture].items():
         figures = survey.shares(country, record.item)
-        if figures and figures.share(pack.code) > 0:
-            likely[country] = weight * figures.share(pack.code)
-    debts, total, size = draft.debts[pack.culture], sum(likely.values()), max(pack.size, 1)
-    for country, weight in likely.items():
-        debts[country] += size * weight / total
-    chosen = near if near in likely else max(likely, key=lambda c: (debts[c], c))
-    debts[chosen] -= size
-    return chosen
+        if figures and figures.share(code) > 0:
+            found[country] = weight * figures.share(code)
+    return {country: share / sum(found.values()) for country, share in found.items()}
 
 
 def replace_slot(slot: Slot, missing: Sequence[int], numbers: int) -> Slot:

@@ -114,7 +114,7 @@ def test_the_ceiling_ends_a_run_that_cannot_deliver(tmp_path: Path, run_once: Ma
 
 
 def test_a_raised_ceiling_goes_on(tmp_path: Path, run_once: Make) -> None:
-    settings = {"n": 60, "min_words": 30}
+    settings = {"n": 60, "min_words": 60}
     with pytest.raises(culturepark.ShortfallError):
         run_once(tmp_path / "run", max_candidates=61, **settings)
     before = (tmp_path / "run" / "samples.jsonl").read_bytes()

@@ -171,6 +171,7 @@ def test_the_own_name_elsewhere_stays(text: str) -> None:
     [
         ("*sighs* It is hard.", "It is hard."),
         ("It is hard *sighs*.", "It is hard."),
+        ("It is hard *shakes his head*.", "It is hard."),
         ("*Smiles and pours tea* Sit down.", "Sit down."),
         ("It is hard. *a long silence* Nobody helps.", "It is hard. Nobody helps."),
         ("Well, *laughs softly* I tried.", "Well, I tried."),
@@ -203,6 +204,7 @@ def test_stressed_words_stay(text: str, cleaned: str) -> None:
         "My aunt (the one by the sea) never asked.",
         "(I say so as a father.) It is hard.",
         "She took two jobs (cleaning and sewing) for us.",
+        "We stayed (looking back, far too long) on the coast.",
         "Five * three is fifteen.",
         "I was ... well, young.",
     ],

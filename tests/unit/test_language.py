@@ -58,6 +58,7 @@ def test_our_own_facts_views_and_questions_trip_no_rule() -> None:
         "Take care of yourself, my friend.",
         "Well, good night then.",
         "I really have to go now.",
+        "It was a pleasure and we will see you on Monday at the office as always",
         "That is my bus. Bye!",
         "Thank you. Until next time.",
         "Safe travels, Hassan.",
@@ -90,9 +91,16 @@ def test_speech_about_partings_is_no_farewell(text: str) -> None:
     assert not ENGLISH.find("farewell", text)
 
 
+def test_contrast_is_heard() -> None:
+    against = ("I see, but no.", "I’m not so sure.", "I don't think that is fair.", "I cannot accept it.")
+    assert all(ENGLISH.find("contrast", t) for t in against)
+    assert not any(ENGLISH.find("contrast", t) for t in ("I think so.", "My mother butters bread.", "I am sure."))
+
+
 def test_agreement_is_heard_at_the_beginning_only() -> None:
     agreeing = ("Yes, she did.", "“I fully agree with you.", "You’re right, it is hard.", "True, I did the same.")
-    assert all(ENGLISH.opens_with("agreement_openings", t) for t in agreeing)
+    praising = ("I couldn’t agree more.", "Well said.", "What a lovely thought.", "That's a good point, it is hard.")
+    assert all(ENGLISH.opens_with("agreement_openings", t) for t in agreeing + praising)
     others = ("Right after the war we had nothing.", "True friends are few.", "My mother said yes.", "Of course not.")
     assert not any(ENGLISH.opens_with("agreement_openings", t) for t in others)
 

@@ -110,3 +110,9 @@ def test_examples_are_pairs(tmp_path: Path) -> None:
     write(tmp_path, "examples", "How much?\n---\nTwo $$.\n---\nWhere?\n---\nHere.")
     assert Prompts("full", tmp_path).examples == (("How much?", "Two $."), ("Where?", "Here."))
     assert all(heard and said for heard, said in Prompts("compact").examples)
+
+
+def test_a_misspelt_file_of_ones_own_is_named(tmp_path: Path) -> None:
+    (tmp_path / "speeker.md").write_text("x", encoding="utf-8")
+    with pytest.raises(DataError, match=r"speeker\.md: no prompt has this name \(did you mean 'speaker'"):
+        Prompts("full", tmp_path)
