@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -42,6 +43,10 @@ RUN_KEYS = frozenset(
         "vllm_args",
     }
 )
+
+
+# What keys of known services begin with, or a long run of mixed letters and digits that nobody calls a variable.
+_KEY_LIKE = re.compile(r"^(sk|gsk|hf|xai|pplx|AIza|eyJ|ghp)(_|[A-Za-z0-9]{16})|(?=[A-Z0-9]*[a-z])(?=[a-z0-9]*[A-Z])(?=[A-Za-z]*\d)[A-Za-z0-9]{20}|.{65}")
 
 
 class RunConfig(BaseModel):
@@ -116,10 +121,13 @@ class RunConfig(BaseModel):
     def _is_http(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        parts = urlsplit(value)
+        try:
+            parts = urlsplit(value)
+        except ValueError:  # its message may repeat the address
+            raise ValueError("must look like http://host:port/v1") from None
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("must look like http://host:port/v1")
-        if parts.username or parts.password or parts.query:
+        if parts.username or parts.password or parts.query or parts.fragment:
             raise ValueError("must not hold a key or password: name a variable with --api-key-env")
         return value.rstrip("/")
 
@@ -127,7 +135,7 @@ class RunConfig(BaseModel):
     @classmethod
     def _is_a_variable_name(cls, value: str) -> str:
         # A key pasted here by mistake must not be repeated in the message.
-        if not value.replace("_", "").isalnum() or value[:1].isdigit() or value.lower().startswith(("sk-", "sk_")):
+        if not value.isidentifier() or not value.isascii() or _KEY_LIKE.search(value):
             raise ValueError("must be the NAME of an environment variable, not the key itself")
         return value
 
@@ -160,7 +168,7 @@ def build_config(flags: Mapping[str, Any], file: str | Path | None = None) -> Ru
     from_file = _read_config_file(Path(file)) if file else {}
     given = {**from_file, **flags}
     preset = given.get("preset", "default")
-    if preset not in PRESETS:
+    if not isinstance(preset, str) or preset not in PRESETS:
         raise ConfigError(f"preset: unknown {preset!r}{nearest(str(preset), PRESETS)}; known: {', '.join(PRESETS)}")
     _refuse_unknown(given, "the call")
     settings = {**PRESETS[preset], **given}

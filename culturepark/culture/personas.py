@@ -152,7 +152,7 @@ class PersonaSource:
             low, high = latent.bounds(t, order.code)
             target = _NORMAL.inv_cdf(_inside(low + (high - low) * chance.random()))
             scores = scores + latent.correlation[:, t] * (target - scores[t])
-        answers = {item: latent.code(i, float(scores[i])) for i, item in enumerate(latent.items)}
+        answers = latent.answers(scores)
         if order.topic is not None and order.code is not None:
             answers[order.topic.item] = order.code  # a rounding error at a cut must not move the quota
         return answers

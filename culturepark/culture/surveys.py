@@ -99,9 +99,18 @@ class Latent:
         root: Floats = np.linalg.cholesky(self.correlation).astype(np.float64)
         return root
 
-    def code(self, item: int, score: float) -> int:
-        """The answer code that a latent score stands for."""
-        return self.codes[item][int(np.searchsorted(self.cuts[item], score))]
+    @cached_property
+    def _ladder(self) -> Floats:
+        """The cuts of all items as one matrix, short rows filled with infinity."""
+        ladder = np.full((len(self.items), max(map(len, self.cuts))), np.inf)
+        for row, cuts in zip(ladder, self.cuts, strict=True):
+            row[: len(cuts)] = cuts
+        return ladder
+
+    def answers(self, scores: Floats) -> dict[str, int]:
+        """The answer codes that one person's latent scores stand for."""
+        places = (self._ladder < scores[:, None]).sum(axis=1).tolist()
+        return {item: codes[k] for item, codes, k in zip(self.items, self.codes, places, strict=True)}
 
     def bounds(self, item: int, code: int) -> tuple[float, float]:
         """Lower and upper probability of the band of latent scores that stand for a code."""
