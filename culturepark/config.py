@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -45,8 +44,11 @@ RUN_KEYS = frozenset(
 )
 
 
-# What keys of known services begin with, or a long run of mixed letters and digits that nobody calls a variable.
-_KEY_LIKE = re.compile(r"^(sk|gsk|hf|xai|pplx|AIza|eyJ|ghp)(_|[A-Za-z0-9]{16})|(?=[A-Z0-9]*[a-z])(?=[a-z0-9]*[A-Z])(?=[A-Za-z]*\d)[A-Za-z0-9]{20}|.{65}")
+def _looks_like_a_key(value: str) -> bool:
+    """Is this a key pasted where a variable's name belongs? Keys are long and mix cases and digits."""
+    kinds = (str.isupper, str.islower, str.isdigit)
+    mixed = all(any(kind(c) for c in value) for kind in kinds)
+    return value.startswith("sk_") or len(value) > 64 or (len(value) >= 20 and (mixed or value.startswith("gsk_")))
 
 
 class RunConfig(BaseModel):
@@ -135,7 +137,7 @@ class RunConfig(BaseModel):
     @classmethod
     def _is_a_variable_name(cls, value: str) -> str:
         # A key pasted here by mistake must not be repeated in the message.
-        if not value.isidentifier() or not value.isascii() or _KEY_LIKE.search(value):
+        if not value.isidentifier() or not value.isascii() or _looks_like_a_key(value):
             raise ValueError("must be the NAME of an environment variable, not the key itself")
         return value
 
