@@ -1,6 +1,6 @@
 """A quick tour without a model: make a run with the scripted engine, read it, open it as a data set.
 
-    python examples/quick_tour.py outputs/tour
+python examples/quick_tour.py outputs/tour
 """
 
 from __future__ import annotations

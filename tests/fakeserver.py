@@ -205,9 +205,7 @@ class FakeServer:
     async def _models(self, request: web.Request) -> web.Response:
         if refused := self._refuse_key(request):
             return refused
-        entries = [
-            {"id": name, "object": "model", "owned_by": "fake"} for name in self.models.split(",") if name
-        ]
+        entries = [{"id": name, "object": "model", "owned_by": "fake"} for name in self.models.split(",") if name]
         return web.json_response({"object": "list", "data": entries})
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
@@ -240,15 +238,11 @@ class FakeServer:
             self.counts[f"fault_{fault}"] += 1
         return await self._serve(request, body, digest, fault)
 
-    async def _serve(
-        self, request: web.Request, body: dict[str, Any], digest: str, fault: str
-    ) -> web.StreamResponse:
+    async def _serve(self, request: web.Request, body: dict[str, Any], digest: str, fault: str) -> web.StreamResponse:
         if fault == "500":
             return _error(500, "The server had an error.", "server_error")
         if fault == "429":
-            return _error(
-                429, "Rate limit reached.", "rate_limit_exceeded", {"Retry-After": self.retry_after}
-            )
+            return _error(429, "Rate limit reached.", "rate_limit_exceeded", {"Retry-After": self.retry_after})
         if fault == "stall":
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._gone.wait(), self.stall_s)
@@ -283,9 +277,7 @@ class FakeServer:
         return _error(401, f"Incorrect API key provided: {given.removeprefix('Bearer ')}.", "invalid_api_key")
 
 
-def make_completion(
-    body: Mapping[str, Any], digest: str, fault: str = "", *, prefill: bool = True
-) -> dict[str, Any]:
+def make_completion(body: Mapping[str, Any], digest: str, fault: str = "", *, prefill: bool = True) -> dict[str, Any]:
     """The whole answer to one request, the same each time."""
     rng = random.Random(digest)
     messages = body["messages"]
@@ -311,9 +303,7 @@ def make_completion(
     }
     choice = {"index": 0, "message": message, "finish_reason": "length" if cut else "stop"}
     if body.get("logprobs"):
-        choice["logprobs"] = {
-            "content": [{"token": text[:4], "logprob": -0.1, "bytes": None, "top_logprobs": []}]
-        }
+        choice["logprobs"] = {"content": [{"token": text[:4], "logprob": -0.1, "bytes": None, "top_logprobs": []}]}
     return {
         "id": f"chatcmpl-{digest[:12]}",
         "object": "chat.completion",

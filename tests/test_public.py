@@ -9,11 +9,23 @@ from pathlib import Path
 import culturepark
 
 ROOT = Path(__file__).resolve().parents[1]
-HEAVY = ("langgraph", "langchain", "langchain_core", "langchain_openai", "openai", "torch", "datasets", "aiohttp", "numpy")
+HEAVY = (
+    "langgraph",
+    "langchain",
+    "langchain_core",
+    "langchain_openai",
+    "openai",
+    "torch",
+    "datasets",
+    "aiohttp",
+    "numpy",
+)
 
 
 def test_public_names_are_there() -> None:
-    assert {name: hasattr(culturepark, name) for name in culturepark.__all__} == dict.fromkeys(culturepark.__all__, True)
+    assert {name: hasattr(culturepark, name) for name in culturepark.__all__} == dict.fromkeys(
+        culturepark.__all__, True
+    )
     assert sorted(culturepark.__all__) == dir(culturepark)
 
 

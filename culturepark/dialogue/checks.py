@@ -64,9 +64,9 @@ def _drop_gestures(text: str, language: LanguagePack) -> str:
     def replace(aside: re.Match[str]) -> str:
         starred, inner = aside[1] is not None, aside[1] or aside[2]
         before, after = text[: aside.start()].rstrip(" "), text[aside.end() :].lstrip(" ")
-        starts, short = not before or before[-1] in ".!?\u2026\"\u201d\n", len(words(inner)) <= 3
+        starts, short = not before or before[-1] in '.!?\u2026"\u201d\n', len(words(inner)) <= 3
         gesture = language.opens_with("gesture", inner) and (starred or starts or short)
-        told = starts and len(words(inner)) > 1 and (not after or after[0].isupper() or after[0] in "\"\u201c\n")
+        told = starts and len(words(inner)) > 1 and (not after or after[0].isupper() or after[0] in '"\u201c\n')
         if gesture or (told and not language.find("first_person", inner)):
             return ""
         return inner if starred else aside[0]

@@ -171,7 +171,10 @@ async def _ask_clean(
         sent, asked = messages, step
         if first is not None:
             again = context.prompts.render("fix", {"reason": ASK_AGAIN[first.reason]})
-            sent, asked = [*messages, message("assistant", first.text or "..."), message("user", again)], f"{step}-again"
+            sent, asked = (
+                [*messages, message("assistant", first.text or "..."), message("user", again)],
+                f"{step}-again",
+            )
             purpose = "repair"
         reply, request = await context.ask(asked, purpose, sent, prefill)
         text = f"{prefill} {reply.text.lstrip()}" if request.prefill and reply.text.strip() else reply.text

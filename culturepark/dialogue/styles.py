@@ -77,7 +77,5 @@ async def talk(style: str, context: DialogueContext) -> DialogueState:
     """Run one dialogue to its end. Model errors come out as they are raised."""
     state: DialogueState = {"turns": [], "notes": {}, "stop": "", "fault": ("", "")}
     limit = context.turns * 2 + 8  # a bound of our own: the library's default is about 10,000 steps
-    result: DialogueState = await _compiled(style).ainvoke(
-        state, context=context, config={"recursion_limit": limit}
-    )
+    result: DialogueState = await _compiled(style).ainvoke(state, context=context, config={"recursion_limit": limit})
     return result

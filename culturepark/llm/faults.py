@@ -18,9 +18,7 @@ from culturepark.errors import CallError, CultureParkError, EndpointError
 
 RETRY_AFTER_CAP_S = 120.0
 _MESSAGE_CHARS = 200
-_KEY_LIKE = re.compile(
-    r"\b(?:(?:sk|pk|rk|gsk|hf|xai|nvapi|csk)[-_][\w*.\-]{4,}|AIza[\w\-]{8,}|eyJ[\w\-.]{16,})"
-)
+_KEY_LIKE = re.compile(r"\b(?:(?:sk|pk|rk|gsk|hf|xai|nvapi|csk)[-_][\w*.\-]{4,}|AIza[\w\-]{8,}|eyJ[\w\-.]{16,})")
 _CONTEXT = re.compile(
     r"context[_ ]length|context window|context size|context_size|maximum context|prompt is too long"
     r"|too many (?:input )?tokens",

@@ -140,9 +140,7 @@ class RetryingClient:
         history.waited_s += state.upcoming_sleep
         if self._on_event is not None:
             call = (history.request.key, history.request.purpose)
-            self._on_event(
-                RetryEvent(*call, error.kind, state.attempt_number, state.upcoming_sleep, str(error))
-            )
+            self._on_event(RetryEvent(*call, error.kind, state.attempt_number, state.upcoming_sleep, str(error)))
 
 
 def _may_pass(error: BaseException) -> bool:

@@ -82,8 +82,7 @@ VLLM_FAULTS: Faults = (
     ),
     (
         r"PackageNotFoundError:[^\n]*vllm",
-        "its CLI finds no package named vllm (a CPU build under another name?): start it by hand and use "
-        "--base-url",
+        "its CLI finds no package named vllm (a CPU build under another name?): start it by hand and use --base-url",
     ),
     (
         r"Model architectures? (\[[^\]\n]+\])[^\n]{0,80}not supported",
@@ -221,9 +220,7 @@ class ManagedServer:
                     start_new_session=True,
                 )
         except OSError as error:
-            raise EndpointError(
-                f"{self.name} cannot be started: {error.filename}: {error.strerror}"
-            ) from error
+            raise EndpointError(f"{self.name} cannot be started: {error.filename}: {error.strerror}") from error
 
     async def _wait_ready(self, process: subprocess.Popen[bytes], begun: float) -> int:
         while True:
@@ -387,9 +384,7 @@ def vllm_server(
     for argument in extra_args:
         flag = argument.split("=")[0].replace("_", "-")
         if flag in _FIXED_FLAGS:
-            raise ConfigError(
-                f"leave {flag} out of the vLLM flags: culturepark sets where its own server listens"
-            )
+            raise ConfigError(f"leave {flag} out of the vLLM flags: culturepark sets where its own server listens")
     command = find_vllm()
     if command is None:
         raise MissingPartError(f"vLLM is not installed: pip install 'culturepark[vllm]'; {_ANY_SERVER}")

@@ -91,9 +91,7 @@ async def _extract(state: _State, runtime: Runtime[ReadingContext]) -> Command[s
     context = runtime.context
     reply = await _ask(context, "extract", _view(context))
     answer, error = parse_answer(reply, tuple(context.wanted))
-    return Command(
-        update={"replies": [reply], "answer": answer, "error": error}, goto="mend" if error else END
-    )
+    return Command(update={"replies": [reply], "answer": answer, "error": error}, goto="mend" if error else END)
 
 
 async def _mend(state: _State, runtime: Runtime[ReadingContext]) -> dict[str, Any]:

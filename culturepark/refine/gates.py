@@ -102,7 +102,9 @@ def check_length(candidate: Candidate, context: GateContext) -> tuple[str, str]:
 
 def check_language(candidate: Candidate, context: GateContext) -> tuple[str, str]:
     """In the run's language, as far as the text is long enough to tell."""
-    return ("wrong_language", candidate.answer[:80]) if is_wrong_language(candidate.answer, context.language) else ("", "")
+    return (
+        ("wrong_language", candidate.answer[:80]) if is_wrong_language(candidate.answer, context.language) else ("", "")
+    )
 
 
 GATES: dict[str, Gate] = {

@@ -141,7 +141,11 @@ def _judge(
             "persona": persona.id,
             "persona_draw": persona.draw,
             "claim": claim.model_dump(mode="json"),
-            "question_from": "topic (opens a talk)" if form == "multi" else f"topic ({fault})" if fault else "refinement agent",
+            "question_from": "topic (opens a talk)"
+            if form == "multi"
+            else f"topic ({fault})"
+            if fault
+            else "refinement agent",
             "requests": [t.request for t in dialogue.turns if t.index in {q.turn for q in claim.quotes}],
             "turn_models": sorted({t.model for t in dialogue.turns if t.index in {q.turn for q in claim.quotes}}),
             "prompts": dialogue.prompts,

@@ -235,9 +235,7 @@ async def test_words_with_holes_are_only_words() -> None:
     people = make_people()
     people["a"] = people["a"].model_copy(update={"fact_texts": ("A fact for ${want} and $1.",)})
     topic = TOPIC.model_copy(update={"discuss": "Talk about ${view} and 5$ for the old."})
-    state, requests = await run(
-        "cross", answer_with(note_a=tricky), turns=3, personas=people, topic=topic
-    )
+    state, requests = await run("cross", answer_with(note_a=tricky), turns=3, personas=people, topic=topic)
     assert state["notes"]["a"].text == tricky
     assert tricky in sent(requests[2])[2][1]
     assert "A fact for ${want} and $1." in requests[2].messages[0]["content"]
@@ -249,7 +247,9 @@ async def test_words_with_holes_are_only_words() -> None:
 
 async def test_a_bad_turn_is_asked_for_once_more() -> None:
     bad = "As an AI language model, I have no mother."
-    state, requests = await run("cross", answer_with(turn_01=bad, turn_01_again="My mother chose her own nurse."), turns=3)
+    state, requests = await run(
+        "cross", answer_with(turn_01=bad, turn_01_again="My mother chose her own nurse."), turns=3
+    )
     turn = state["turns"][1]
     assert (turn.text, turn.repaired and turn.repaired.reason) == ("My mother chose her own nurse.", "as_an_ai")
     assert turn.repaired is not None and turn.repaired.text == bad

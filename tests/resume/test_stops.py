@@ -179,7 +179,9 @@ def test_a_full_disk_stops_with_one_line_and_resumes(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", limit, *flags], capture_output=True, text=True, env=ENVIRONMENT)
     assert done.returncode == 3, done.stderr
     assert done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
-    done = subprocess.run([sys.executable, "-m", "culturepark", *flags], capture_output=True, text=True, env=ENVIRONMENT)
+    done = subprocess.run(
+        [sys.executable, "-m", "culturepark", *flags], capture_output=True, text=True, env=ENVIRONMENT
+    )
     assert done.returncode == 0, done.stderr
     calm = [*flags[:-3], str(tmp_path / "calm"), "--progress", "none"]
     subprocess.run([sys.executable, "-m", "culturepark", *calm], check=True, capture_output=True, env=ENVIRONMENT)

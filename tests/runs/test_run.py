@@ -28,7 +28,9 @@ Make = Callable[..., Run]
 DATA = ("samples.jsonl", "dialogues.jsonl", "rejected.jsonl", "journal.jsonl")
 
 
-@pytest.mark.parametrize(("n", "cultures"), [(1, ["korean"]), (3, ["arab", "korean"]), (17, ["turkish", "chinese", "german"])])
+@pytest.mark.parametrize(
+    ("n", "cultures"), [(1, ["korean"]), (3, ["arab", "korean"]), (17, ["turkish", "chinese", "german"])]
+)
 def test_exactly_n_split_evenly(tmp_path: Path, run_once: Make, n: int, cultures: list[str]) -> None:
     run = run_once(tmp_path / "run", n=n, cultures=cultures)
     per_culture = Counter(s.culture for s in run.samples())
@@ -134,7 +136,9 @@ def test_the_folder_opens_as_a_data_set(tmp_path: Path, run_once: Make) -> None:
         "assert datasets.load_dataset(sys.argv[1], 'dialogues')['train'].num_rows > 0\n"
         "print(found.num_rows, own.num_rows)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(run.path)], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(run.path)], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr[-1500:]
     assert done.stdout.split() == ["12", "12"]
 

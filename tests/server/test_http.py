@@ -23,9 +23,7 @@ from culturepark.llm.probe import probe_endpoint
 from tests.fakeserver import Answer, FakeServer
 
 KEY = "sk-test-0123456789abcdef"
-SCHEMA = Schema(
-    "colour", {"type": "object", "properties": {"c": {"enum": ["red", "blue"]}}, "required": ["c"]}
-)
+SCHEMA = Schema("colour", {"type": "object", "properties": {"c": {"enum": ["red", "blue"]}}, "required": ["c"]})
 
 
 def make_request(**changes: Any) -> Request:
@@ -363,9 +361,7 @@ async def test_wrong_base_url() -> None:
     assert isinstance(error, EndpointError) and "check --base-url" in str(error)
 
 
-@pytest.mark.parametrize(
-    "url", ["localhost:8000/v1", "", "ftp://host/v1", "http://", "http://u:12/3@host/v1"]
-)
+@pytest.mark.parametrize("url", ["localhost:8000/v1", "", "ftp://host/v1", "http://", "http://u:12/3@host/v1"])
 def test_bad_base_url_is_refused_without_showing_it(url: str) -> None:
     with pytest.raises(ConfigError, match="must look like") as caught:
         HttpClient(url)
@@ -415,9 +411,7 @@ async def test_switches_to_max_completion_tokens_once() -> None:
 
 
 async def test_many_refused_at_once_all_get_their_reply() -> None:
-    hook = refusing(
-        max_tokens=TOKENS, temperature=("Unsupported value: 'temperature' must be 1", "temperature")
-    )
+    hook = refusing(max_tokens=TOKENS, temperature=("Unsupported value: 'temperature' must be 1", "temperature"))
     async with serving(hook=hook, latency_s=0.02) as (server, client):
         sampling = Sampling(0.7, max_tokens=50)
         calls = (client.reply(make_request(key=f"{i}/0", sampling=sampling)) for i in range(20))
@@ -450,11 +444,7 @@ async def test_drops_one_refused_parameter_and_remembers(name: str, message: str
 
 
 async def test_mistral_form_of_a_refusal_names_the_parameter_by_its_place() -> None:
-    body = {
-        "detail": [
-            {"type": "extra_forbidden", "loc": ["body", "seed"], "msg": "Extra inputs are not permitted"}
-        ]
-    }
+    body = {"detail": [{"type": "extra_forbidden", "loc": ["body", "seed"], "msg": "Extra inputs are not permitted"}]}
     async with serving(hook=lambda sent: (422, body, {}) if "seed" in sent else None) as (_, client):
         assert (await client.reply(make_request(sampling=Sampling(seed=3)))).text
 
@@ -543,9 +533,7 @@ def everything_said(error: BaseException) -> str:
 @pytest.mark.parametrize("status", [200, 301, 400, 401, 402, 403, 404, 413, 429, 500])
 async def test_an_echoed_key_is_never_told(status: int, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    echo = error_body(
-        f"Bearer {KEY} is bad, sk-proj-another0key too; seed is unknown", code=f"key {KEY}", param=KEY
-    )
+    echo = error_body(f"Bearer {KEY} is bad, sk-proj-another0key too; seed is unknown", code=f"key {KEY}", param=KEY)
     async with serving(KEY, hook=always(status, echo, {"X-Key": KEY})) as (_, client):
         error = await fail(client, make_request(sampling=Sampling(seed=1)))
         told = everything_said(error) + repr(client) + caplog.text
@@ -581,10 +569,7 @@ def test_messages_are_masked_before_they_are_cut() -> None:
     cut = clean_message("a" * 190 + " " + KEY, [KEY])
     assert len(cut) <= 200 and "sk-" not in cut
     assert clean_message("one\ntwo  three") == "one two three"
-    assert (
-        clean_message("risk-averse task-oriented ask-me-anything")
-        == "risk-averse task-oriented ask-me-anything"
-    )
+    assert clean_message("risk-averse task-oriented ask-me-anything") == "risk-averse task-oriented ask-me-anything"
 
 
 @pytest.mark.parametrize(

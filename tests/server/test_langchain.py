@@ -23,9 +23,7 @@ from culturepark.llm.langchain import LangChainClient, open_langchain, turn_trac
 from tests.fakeserver import Answer, FakeServer
 
 KEY = "sk-test-0123456789abcdef"
-SCHEMA = Schema(
-    "colour", {"type": "object", "properties": {"c": {"enum": ["red", "blue"]}}, "required": ["c"]}
-)
+SCHEMA = Schema("colour", {"type": "object", "properties": {"c": {"enum": ["red", "blue"]}}, "required": ["c"]})
 
 
 def make_request(**changes: Any) -> Request:
@@ -95,9 +93,7 @@ async def test_openai_leaves_out_what_is_not_set() -> None:
 
 
 async def test_openai_counts_cached_tokens_and_tells_a_cut_reply() -> None:
-    messages = tuple(
-        {"role": role, "content": "word " * 40} for role in ("system", "user", "assistant", "user")
-    )
+    messages = tuple({"role": role, "content": "word " * 40} for role in ("system", "user", "assistant", "user"))
     async with serving() as (_, client):
         reply = await client.reply(make_request(messages=messages, sampling=Sampling(max_tokens=5)))
     assert reply.finish == "length" and 0 < reply.usage.cached < reply.usage.input
@@ -175,9 +171,7 @@ async def test_openai_retry_after() -> None:
 async def test_openai_network_faults() -> None:
     async with serving(p_reset=1.0) as (_, client):
         error = await fail(client)
-    assert (
-        isinstance(error, CallError) and error.kind == "network" and not isinstance(error, UnreachableError)
-    )
+    assert isinstance(error, CallError) and error.kind == "network" and not isinstance(error, UnreachableError)
     async with FakeServer(p_stall=1.0) as server:
         client = open_langchain("openai:fake-model", base_url=server.base_url, api_key=KEY, timeout=0.2)
         error = await fail(client)
@@ -219,12 +213,8 @@ class TellingModel(BaseChatModel):
     def _llm_type(self) -> str:
         return "telling"
 
-    def _generate(
-        self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
-    ) -> Any:
-        self.heard.append(
-            {"temperature": self.temperature, "tokens": self.max_output_tokens, "stop": stop, **kwargs}
-        )
+    def _generate(self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any) -> Any:
+        self.heard.append({"temperature": self.temperature, "tokens": self.max_output_tokens, "stop": stop, **kwargs})
         if self.error is not None:
             raise self.error
         usage = {
@@ -322,9 +312,7 @@ def test_a_bad_setting_does_not_tell_the_key() -> None:
     ("langchain", "google_genai:gemini", r"pip install langchain langchain-google-genai$"),
     ("langchain_openai", "openai:gpt", r"pip install langchain-openai$"),
 ])  # fmt: skip
-def test_missing_packages_are_named(
-    monkeypatch: pytest.MonkeyPatch, missing: str, spec: str, words: str
-) -> None:
+def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch, missing: str, spec: str, words: str) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(MissingPartError, match=words):
         open_langchain(spec, api_key=KEY)

@@ -115,9 +115,7 @@ async def test_ends_with_the_last_error_after_the_tries(kind: str) -> None:
 async def test_waits_grow_and_stay_under_the_cap() -> None:
     clock = Clock()
     with pytest.raises(CallError):
-        await retrying(Outcomes([CallError("no", "server")]), clock, tries=40, max_wait_s=8.0).reply(
-            make_request()
-        )
+        await retrying(Outcomes([CallError("no", "server")]), clock, tries=40, max_wait_s=8.0).reply(make_request())
     assert len(clock.sleeps) == 39 and max(clock.sleeps) <= 8.0
     assert clock.sleeps[0] <= 0.5 and max(clock.sleeps[5:]) > 1.0
 
@@ -147,9 +145,7 @@ async def test_rate_limits_never_fail_by_count() -> None:
 
 async def test_rate_patience_ends_the_run() -> None:
     clock = Clock()
-    client = retrying(
-        Outcomes([CallError("the server answered 429", "rate", 100.0)]), clock, rate_patience_s=1000.0
-    )
+    client = retrying(Outcomes([CallError("the server answered 429", "rate", 100.0)]), clock, rate_patience_s=1000.0)
     with pytest.raises(EndpointError, match="answered 429.*in vain.*resume"):
         await client.reply(make_request())
     assert 1000.0 <= sum(clock.sleeps) <= 1100.0

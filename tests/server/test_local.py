@@ -29,9 +29,7 @@ OPENING = "In my family in Cairo,"
 def post(base_url: str, **body: Any) -> dict[str, Any]:
     """Ask the server; an error's body is returned as it is."""
     content = json.dumps({"model": servers.EMBEDDED_MODEL, **SAMPLING, **body}).encode()
-    request = urllib.request.Request(
-        f"{base_url}/chat/completions", content, {"Content-Type": "application/json"}
-    )
+    request = urllib.request.Request(f"{base_url}/chat/completions", content, {"Content-Type": "application/json"})
     try:
         with urllib.request.urlopen(request, timeout=120) as reply:
             return dict(json.load(reply))
@@ -56,9 +54,7 @@ def test_eight_requests_at_once_are_answered(base_url: str) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     def ask(number: int) -> dict[str, Any]:
-        return post(
-            base_url, messages=[user(f"Tell me about meal {number}.")], max_tokens=64, ignore_eos=True
-        )
+        return post(base_url, messages=[user(f"Tell me about meal {number}.")], max_tokens=64, ignore_eos=True)
 
     with ThreadPoolExecutor(8) as pool:
         replies = list(pool.map(ask, range(8)))

@@ -242,13 +242,13 @@ async def test_half_of_all_replies_broken() -> None:
         replies = [chance.choice(BROKEN) if bad else GOOD for bad in (first_bad, second_bad)]
         reading, requests = await read(*replies)
         context = make_reading(None, DIALOGUE)
-        found = make_outcomes(
-            DIALOGUE, reading, context.sentences, {"a": 1, "b": 1}, TOPIC, ENGLISH, settings, {}
-        )
+        found = make_outcomes(DIALOGUE, reading, context.sentences, {"a": 1, "b": 1}, TOPIC, ENGLISH, settings, {})
         outcomes = [o for seat in found.values() for o in seat]
         assert len(requests) == 1 + first_bad
         if first_bad and second_bad:
-            assert {(o.status, o.reason) for o in outcomes if isinstance(o, Rejected)} == {("failed", "unreadable_reply")}
+            assert {(o.status, o.reason) for o in outcomes if isinstance(o, Rejected)} == {
+                ("failed", "unreadable_reply")
+            }
             assert not any(isinstance(o, Sample) for o in outcomes)
         else:
             assert all(isinstance(o, Sample) for o in outcomes) and len(outcomes) == 2

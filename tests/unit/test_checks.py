@@ -42,7 +42,8 @@ def test_ordinary_speech_passes(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", " \n ", "...", "—", "😀😀", '""', "*", "**", "Ji-woo:", "*sighs*", "(She nods slowly.)", "Ji-woo: *laughs*"]
+    "text",
+    ["", " \n ", "...", "—", "😀😀", '""', "*", "**", "Ji-woo:", "*sighs*", "(She nods slowly.)", "Ji-woo: *laughs*"],
 )
 def test_nothing_said_is_empty(text: str) -> None:
     assert judge(text) == "empty"
@@ -161,7 +162,9 @@ def test_the_own_name_in_front_is_taken_off(text: str, cleaned: str) -> None:
     assert clean(text) == Cleaned(cleaned, ("own_name_prefix",))
 
 
-@pytest.mark.parametrize("text", ["Ji-woo is my name.", "Call me Ji-woo: all do.", "I, Ji-woo: a baker.", "Ji-woos: many."])
+@pytest.mark.parametrize(
+    "text", ["Ji-woo is my name.", "Call me Ji-woo: all do.", "I, Ji-woo: a baker.", "Ji-woos: many."]
+)
 def test_the_own_name_elsewhere_stays(text: str) -> None:
     assert clean(text) == Cleaned(text, ())
 
@@ -234,13 +237,17 @@ def test_a_torn_end_is_cut_where_enough_is_left() -> None:
     assert clean(torn) == Cleaned(torn, ())
 
 
-@pytest.mark.parametrize("text", ["I think that my", "Yes. I think that my", "No. No. No. I think that my", "Dr. Kim told me"])
+@pytest.mark.parametrize(
+    "text", ["I think that my", "Yes. I think that my", "No. No. No. I think that my", "Dr. Kim told me"]
+)
 def test_too_little_before_a_torn_end_is_cut_off(text: str) -> None:
     assert judge(text, "length") == "cut_off"
     assert judge(text) == ""
 
 
-@pytest.mark.parametrize("piece", ["\n", " ", "then ", "well, ", "*", "(", '"', "softly ", "all ", "i'm sorry, but i can't "])
+@pytest.mark.parametrize(
+    "piece", ["\n", " ", "then ", "well, ", "*", "(", '"', "softly ", "all ", "i'm sorry, but i can't "]
+)
 def test_a_model_that_runs_wild_costs_no_time(piece: str) -> None:
     text, start = "I " + piece * (15000 // len(piece)) + "see", time.process_time()
     judge(text)

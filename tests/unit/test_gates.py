@@ -75,7 +75,17 @@ def test_the_moderators_words_are_nobodys_claim() -> None:
 
 @pytest.mark.parametrize(
     ("numbers", "speaker"),
-    [((4,), "a"), ((2, 4), "a"), ((0,), "a"), ((8,), "a"), ((-1,), "a"), ((2, 99), "a"), ((), "a"), ((2,), "b"), ((10**20,), "b")],
+    [
+        ((4,), "a"),
+        ((2, 4), "a"),
+        ((0,), "a"),
+        ((8,), "a"),
+        ((-1,), "a"),
+        ((2, 99), "a"),
+        ((), "a"),
+        ((2,), "b"),
+        ((10**20,), "b"),
+    ],
 )
 def test_a_claim_that_points_elsewhere_is_dropped(numbers: tuple[int, ...], speaker: str) -> None:
     candidate = point(*numbers, speaker=speaker)
@@ -93,9 +103,9 @@ def test_only_one_turn_is_quoted() -> None:
     assert {s.turn for s in point(2, 3, 6).sentences} == {0}
 
 
-_TEXT = st.text(
-    st.sampled_from("abcd IMDr.?!,'\"\n é😀한ع\u200f\u2028-:$"), min_size=1, max_size=60
-).filter(lambda t: bool(t.strip()))
+_TEXT = st.text(st.sampled_from("abcd IMDr.?!,'\"\n é😀한ع\u200f\u2028-:$"), min_size=1, max_size=60).filter(
+    lambda t: bool(t.strip())
+)
 
 
 @settings(max_examples=150, deadline=None)
@@ -215,7 +225,10 @@ def test_names_are_told_from_words(name: str, text: str, says: bool) -> None:
         ("How is it done in EGYPT these days?", "names_a_culture"),
         ("What would your persona say about it?", "role_leak"),
         ("What would you answer as an AI model?", "role_leak"),
-        ("¿Quién cuida de los padres cuando ya son viejos y no pueden valerse por sí mismos en casa?", "wrong_language"),
+        (
+            "¿Quién cuida de los padres cuando ya son viejos y no pueden valerse por sí mismos en casa?",
+            "wrong_language",
+        ),
         ("어머니를 누가 돌봐야 한다고 생각하십니까?", "wrong_language"),
     ],
 )

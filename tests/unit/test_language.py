@@ -15,6 +15,7 @@ from tests.speech import FOREIGN, MACHINES, ORDINARY, REFUSALS, ROLE_LEAKS, SWEE
 ENGLISH = load_language("english")
 RULES = ("refusal", "machine", "role_leak", "essentialism")
 
+
 @pytest.mark.parametrize("text", ORDINARY)
 def test_ordinary_speech_trips_no_rule(text: str) -> None:
     tripped = {rule: ENGLISH.find(rule, text) for rule in RULES}
@@ -105,7 +106,9 @@ def test_agreement_is_heard_at_the_beginning_only() -> None:
     assert not any(ENGLISH.opens_with("agreement_openings", t) for t in others)
 
 
-@pytest.mark.parametrize("text", ["But I went.", "It was hard.", "No, never.", "That’s why.", "Yes I do.", "Well, so be it."])
+@pytest.mark.parametrize(
+    "text", ["But I went.", "It was hard.", "No, never.", "That’s why.", "Yes I do.", "Well, so be it."]
+)
 def test_a_dangling_start_is_seen(text: str) -> None:
     assert ENGLISH.find("dangling", text)
 

