@@ -192,8 +192,10 @@ def _nearest_correlation(matrix: Floats) -> Floats:
         values, vectors = np.linalg.eigh(shifted)
         positive = (vectors * np.maximum(values, 1e-4)) @ vectors.T
         correction = positive - shifted
-        current = positive.copy()
+        before, current = current, positive.copy()
         np.fill_diagonal(current, 1.0)
+        if float(np.max(np.abs(current - before))) < 1e-5:  # far below what the figures can tell
+            break
     values, vectors = np.linalg.eigh(current)
     positive = (vectors * np.maximum(values, 1e-4)) @ vectors.T
     scale = 1 / np.sqrt(np.diag(positive))

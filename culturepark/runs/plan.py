@@ -10,7 +10,7 @@ import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, cycle
 
 from culturepark.culture.personas import country_weights
 from culturepark.culture.profiles import Profile
@@ -322,11 +322,11 @@ def _seat_panels(
         for queue in queues.values():
             if queue:
                 dealt.append(queue.pop(0))
+    around = cycle([*_others(topic, packs, askable), *packs])
     while len(dealt) % size:
         biggest = max(dealt, key=lambda p: p.size)
         if biggest.size == 1:
-            around = [*_others(topic, packs, askable), *packs]
-            dealt.append(_invite(draft, around[len(dealt) % len(around)], topic))
+            dealt.append(_invite(draft, next(around), topic))
         else:
             part = biggest.size // 2
             dealt.append(_Pack(biggest.culture, biggest.code, part))

@@ -50,6 +50,7 @@ OTHER: dict[str, Any] = {
     "concurrency": 3,
     "timeout": 5,
     "tries": 2,
+    "outage_patience": 9,
     "max_candidates": 77,
     "output_dir": "elsewhere",
     "resume": "never",
@@ -168,7 +169,14 @@ def test_a_key_in_the_address_is_refused_and_not_repeated(address: str) -> None:
 
 
 def test_ordinary_names_and_addresses_pass() -> None:
-    for name in ("OPENAI_API_KEY", "_MY_KEY2", "token", "HF_TOKEN", "AZURE_OPENAI_API_KEY_FOR_EUROPE_WEST_2", "OpenAiKey"):
+    for name in (
+        "OPENAI_API_KEY",
+        "_MY_KEY2",
+        "token",
+        "HF_TOKEN",
+        "AZURE_OPENAI_API_KEY_FOR_EUROPE_WEST_2",
+        "OpenAiKey",
+    ):
         assert build_config({"api_key_env": name}).api_key_env == name
     assert build_config({"base_url": "http://127.0.0.1:8000/v1/"}).base_url == "http://127.0.0.1:8000/v1"
 
@@ -193,4 +201,4 @@ def test_the_fingerprint_hangs_on_the_files_and_not_on_the_order_of_keys() -> No
 
 def test_settings_do_not_change_in_use() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        build_config({}).n = 5  # type: ignore[misc]
+        build_config({}).n = 5

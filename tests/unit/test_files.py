@@ -16,7 +16,8 @@ from culturepark.errors import DataError
 from culturepark.files import cut_torn_tail, dump_line, load_yaml_model, nearest, read_lines, read_yaml, replace_file
 
 Json = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
 )
 
 
