@@ -75,7 +75,7 @@ def test_work_home_and_name_fit_the_person(profile: Profile) -> None:
         )
         assert any(h.text == p.household and p.age_band in h.ages and p.gender in h.genders for h in profile.households)
         names = profile.names[p.country][p.gender]
-        assert p.name in (*names.any, *(names.older if p.age > 45 else names.younger))
+        assert p.name in (*names.any, *(names.older if p.age >= 55 else names.younger if p.age < 40 else ()))
         assert p.setting in ("village", "town", "city") and len(set(p.interests)) == 2
         assert set(p.answers) == set(SURVEY.marginals.get(p.country, {}))
 
@@ -124,6 +124,8 @@ def test_a_replacement_is_another_person_and_stays_the_same_one() -> None:
     first, second = source("korean").draw(order), source("korean").draw(again)
     assert first.answers != second.answers and first.stance == second.stance
     assert first.model_dump(exclude={"id", "draw", "stance"}) != second.model_dump(exclude={"id", "draw", "stance"})
+    alone = replace(order, fresh=True)  # drawn on its own, not from the rows of the first attempts
+    assert source("korean").draw(alone).answers != first.answers
     late = source("korean")
     for k in range(900):  # blocks of latent scores come and go
         late.draw(Order(f"x{k}", "KOR", k))
