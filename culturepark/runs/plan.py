@@ -1,4 +1,4 @@
-"""The plan: n samples cut into quotas per culture x topic x answer, and quotas into talks.
+"""The plan: who sits with whom to talk about what, so that every quota is filled.
 
 Everything here is a pure function of the data part of the configuration and the data files, so that
 a plan is never stored: it is made again and is the same.
@@ -9,16 +9,16 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import accumulate, cycle
 
 from culturepark.culture.personas import country_weights
 from culturepark.culture.profiles import Profile
 from culturepark.culture.scenarios import Scene, Topic
-from culturepark.culture.surveys import Survey, apportion, apportion_few
+from culturepark.culture.surveys import Survey
 from culturepark.errors import ConfigError
+from culturepark.runs.quotas import Cell, Draft, Pack, Settings, find_askable, keep_shared, pack_people, share_out
 
-Cell = tuple[str, str, int]  # culture, topic, answer code
 YOUNGER, OLDER = ("18-29", "30-44"), ("45-59", "60+")
 EVERY_AGE = (*YOUNGER, *OLDER)
 CONTACT = "english"
@@ -68,45 +68,6 @@ class Plan:
     remarks: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The part of the configuration a plan depends on, already resolved."""
-
-    n: int
-    cultures: tuple[str, ...]
-    topics: tuple[str, ...]
-    style: str
-    seed: int
-    weighting: str
-    claims_per_speaker: int
-    panel_size: int = 3
-
-
-@dataclass
-class _Pack:
-    """Samples of one cell that one persona will give."""
-
-    culture: str
-    code: int
-    size: int
-
-
-@dataclass
-class _Draft:
-    """Talks planned so far, and what balances them."""
-
-    settings: Settings
-    profiles: Mapping[str, Profile]
-    surveys: Mapping[str, Survey]
-    topics: Mapping[str, Topic]
-    scenes: Mapping[str, Scene]
-    pair_counts: dict[frozenset[str], int] = field(default_factory=lambda: defaultdict(int))
-    numbers: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    guests: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    people: dict[Cell, int] = field(default_factory=lambda: defaultdict(int))
-    weights: dict[str, dict[str, float]] = field(default_factory=dict)
-
-
 def make_plan(
     settings: Settings,
     profiles: Mapping[str, Profile],
@@ -120,18 +81,18 @@ def make_plan(
     its countries, each topic's part over the answers by largest remainder (by systematic sampling
     when a topic has fewer samples than answers). Raises ``ConfigError`` when nothing can be planned.
     """
-    draft = _Draft(settings, profiles, surveys, topics, scenes)
+    draft = Draft(settings, profiles, surveys, topics, scenes)
     for culture in settings.cultures:
         draft.weights[culture] = country_weights(profiles[culture], settings.weighting)
-    askable, not_asked = _find_askable(draft)
+    askable, not_asked = find_askable(draft)
     style = _resolve_style(settings)
     if style == "cross":
-        askable = _keep_shared(draft, askable)
-    quotas = _share_out(draft, askable)
-    by_topic: dict[str, dict[str, list[_Pack]]] = defaultdict(dict)
+        askable = keep_shared(draft, askable)
+    quotas = share_out(draft, askable)
+    by_topic: dict[str, dict[str, list[Pack]]] = defaultdict(dict)
     for topic in settings.topics:
         for culture in settings.cultures:
-            packs = _pack(draft, quotas, culture, topic)
+            packs = pack_people(draft, quotas, culture, topic)
             if packs:
                 by_topic[topic][culture] = packs
     talks = {t: _seat_topic(draft, style, t, packs, askable) for t, packs in by_topic.items()}
@@ -149,77 +110,9 @@ def _resolve_style(settings: Settings) -> str:
     return style
 
 
-def _find_askable(draft: _Draft) -> tuple[dict[str, list[str]], dict[str, tuple[str, ...]]]:
-    """Topics that each culture can speak to, and those it cannot because no country was asked."""
-    askable, not_asked = {}, {}
-    for culture in draft.settings.cultures:
-        found = []
-        for topic in draft.settings.topics:
-            record = draft.topics[topic]
-            survey = draft.surveys.get(record.survey)
-            if survey and survey.mixture(draft.weights[culture], record.item):
-                found.append(topic)
-        askable[culture] = found
-        missing = tuple(t for t in draft.settings.topics if t not in found)
-        if missing:
-            not_asked[culture] = missing
-        if not found:
-            raise ConfigError(
-                f"culture {culture!r}: none of the chosen topics was asked in its countries, so there is no "
-                "measured stance to give; choose other topics (see: culturepark topics)"
-            )
-    return askable, not_asked
-
-
-def _keep_shared(draft: _Draft, askable: dict[str, list[str]]) -> dict[str, list[str]]:
-    shared = {t for t in draft.settings.topics if sum(t in found for found in askable.values()) > 1}
-    kept = {culture: [t for t in found if t in shared] for culture, found in askable.items()}
-    for culture, found in kept.items():
-        if not found:
-            raise ConfigError(
-                f"culture {culture!r} shares none of the chosen topics with another chosen culture; "
-                "leave --style to auto or choose other topics"
-            )
-    return kept
-
-
-def _share_out(draft: _Draft, askable: Mapping[str, Sequence[str]]) -> dict[Cell, int]:
-    settings = draft.settings
-    order = list(settings.topics)
-    random.Random(f"{settings.seed}/topics").shuffle(order)  # which topics get the odd sample
-    per_culture = apportion([1.0] * len(settings.cultures), settings.n)
-    quotas: dict[Cell, int] = {}
-    for culture, total in zip(settings.cultures, per_culture, strict=True):
-        mine = [t for t in order if t in set(askable[culture])]
-        for place, (topic, seats) in enumerate(zip(mine, apportion([1.0] * len(mine), total), strict=True)):
-            record = draft.topics[topic]
-            mixture = draft.surveys[record.survey].mixture(draft.weights[culture], record.item)
-            shares = list(mixture.values())
-            if seats >= len(shares):
-                counts = apportion(shares, seats)
-            else:
-                start = (place * 0.6180339887498949 + random.Random(f"{settings.seed}/{culture}").random()) % 1
-                counts = apportion_few(shares, seats, start)
-            quotas.update({(culture, topic, c): k for c, k in zip(mixture, counts, strict=True) if k})
-    return quotas
-
-
-def _pack(draft: _Draft, quotas: Mapping[Cell, int], culture: str, topic: str) -> list[_Pack]:
-    """Cut one culture's quotas on a topic into personas, rare answers spread among the common ones."""
-    most = draft.settings.claims_per_speaker
-    placed: list[tuple[float, _Pack]] = []
-    for code in draft.topics[topic].codes:
-        quota = quotas.get((culture, topic, code), 0)
-        people = -(-quota // most)
-        for k in range(people):
-            size = quota // people + (1 if k < quota % people else 0)
-            placed.append(((k + 0.5) / people, _Pack(culture, code, size)))
-    return [pack for _, pack in sorted(placed, key=lambda p: p[0])]
-
-
 def _seat_topic(
-    draft: _Draft, style: str, topic: str, packs: dict[str, list[_Pack]], askable: Mapping[str, Sequence[str]]
-) -> list[tuple[str, list[_Pack]]]:
+    draft: Draft, style: str, topic: str, packs: dict[str, list[Pack]], askable: Mapping[str, Sequence[str]]
+) -> list[tuple[str, list[Pack]]]:
     """Talks on one topic, as (style, packs at the table); a pack of size 0 is a guest."""
     if style == "classic":
         return [("classic", [p]) for group in packs.values() for p in group]
@@ -234,13 +127,13 @@ def _others(topic: str, packs: Mapping[str, object], askable: Mapping[str, Seque
     return [c for c, topics in askable.items() if topic in topics and c not in packs]
 
 
-def _seat_within(draft: _Draft, topic: str, group: list[_Pack]) -> list[list[_Pack]]:
+def _seat_within(draft: Draft, topic: str, group: list[Pack]) -> list[list[Pack]]:
     """Pair people of one culture with unlike answers: sorted by answer, each with the one half a list away."""
     people = sorted(group, key=lambda p: p.code)
     if len(people) % 2:
         biggest = max(people, key=lambda p: p.size)
         if biggest.size > 1:  # one more person instead of a guest whose words would not be used
-            people.append(_Pack(biggest.culture, biggest.code, biggest.size // 2))
+            people.append(Pack(biggest.culture, biggest.code, biggest.size // 2))
             biggest.size -= biggest.size // 2
         else:
             people.append(_invite(draft, biggest.culture, topic))
@@ -250,8 +143,8 @@ def _seat_within(draft: _Draft, topic: str, group: list[_Pack]) -> list[list[_Pa
 
 
 def _seat_cross(
-    draft: _Draft, topic: str, packs: dict[str, list[_Pack]], askable: Mapping[str, Sequence[str]]
-) -> list[list[_Pack]]:
+    draft: Draft, topic: str, packs: dict[str, list[Pack]], askable: Mapping[str, Sequence[str]]
+) -> list[list[Pack]]:
     """Pair people of different cultures so that no one is left over and all culture pairs come up alike."""
     left = {culture: list(group) for culture, group in packs.items()}
     for culture in _others(topic, packs, askable):
@@ -276,7 +169,7 @@ def _seat_cross(
     return tables
 
 
-def _even_out(left: dict[str, list[_Pack]]) -> None:
+def _even_out(left: dict[str, list[Pack]]) -> None:
     """Split big packs until no culture has more people than all others together and the sum is even."""
 
     def split_one(cultures: list[str]) -> bool:
@@ -284,7 +177,7 @@ def _even_out(left: dict[str, list[_Pack]]) -> None:
         if not groups:
             return False
         pack = max(groups, key=lambda p: p.size)
-        left[pack.culture].append(_Pack(pack.culture, pack.code, pack.size // 2))
+        left[pack.culture].append(Pack(pack.culture, pack.code, pack.size // 2))
         pack.size -= pack.size // 2
         return True
 
@@ -302,22 +195,22 @@ def _even_out(left: dict[str, list[_Pack]]) -> None:
             return
 
 
-def _invite(draft: _Draft, culture: str, topic: str) -> _Pack:
+def _invite(draft: Draft, culture: str, topic: str) -> Pack:
     """A guest, who only fills the table: the answer is drawn from the measured shares like everyone's."""
     record = draft.topics[topic]
     mixture = draft.surveys[record.survey].mixture(draft.weights[culture], record.item)
     chance = random.Random(f"{draft.settings.seed}/guest/{culture}/{topic}/{draft.guests[culture]}")
     draft.guests[culture] += 1
-    return _Pack(culture, chance.choices(list(mixture), list(mixture.values()))[0], 0)
+    return Pack(culture, chance.choices(list(mixture), list(mixture.values()))[0], 0)
 
 
 def _seat_panels(
-    draft: _Draft, topic: str, packs: dict[str, list[_Pack]], askable: Mapping[str, Sequence[str]]
-) -> list[tuple[str, list[_Pack]]]:
+    draft: Draft, topic: str, packs: dict[str, list[Pack]], askable: Mapping[str, Sequence[str]]
+) -> list[tuple[str, list[Pack]]]:
     """Tables of three or four, cultures dealt round-robin; the last one is filled from bigger packs, then by guests."""
     size = draft.settings.panel_size
     queues = {c: list(group) for c, group in packs.items()}
-    dealt: list[_Pack] = []
+    dealt: list[Pack] = []
     while any(queues.values()):
         for queue in queues.values():
             if queue:
@@ -329,14 +222,14 @@ def _seat_panels(
             dealt.append(_invite(draft, next(around), topic))
         else:
             part = biggest.size // 2
-            dealt.append(_Pack(biggest.culture, biggest.code, part))
+            dealt.append(Pack(biggest.culture, biggest.code, part))
             biggest.size -= part
     return [("panel", dealt[i : i + size]) for i in range(0, len(dealt), size)]
 
 
-def _interleave(draft: _Draft, talks: Mapping[str, list[tuple[str, list[_Pack]]]]) -> list[Slot]:
+def _interleave(draft: Draft, talks: Mapping[str, list[tuple[str, list[Pack]]]]) -> list[Slot]:
     """Put the talks of all topics in one order in which every stretch covers all topics alike."""
-    placed: list[tuple[float, int, str, str, list[_Pack]]] = []
+    placed: list[tuple[float, int, str, str, list[Pack]]] = []
     for rank, (topic, tables) in enumerate(talks.items()):
         chance = random.Random(f"{draft.settings.seed}/order/{topic}")
         chance.shuffle(tables)
@@ -349,7 +242,7 @@ def _interleave(draft: _Draft, talks: Mapping[str, list[tuple[str, list[_Pack]]]
     return slots
 
 
-def _pick_scene(draft: _Draft, number: int, style: str, topic: str) -> str:
+def _pick_scene(draft: Draft, number: int, style: str, topic: str) -> str:
     if style == "classic":
         return ""
     theme = draft.topics[topic].theme
@@ -359,7 +252,7 @@ def _pick_scene(draft: _Draft, number: int, style: str, topic: str) -> str:
     return random.Random(f"{draft.settings.seed}/scene/{number}").choice(fitting)
 
 
-def _make_seats(draft: _Draft, number: int, style: str, topic: str, table: list[_Pack]) -> tuple[Seat, ...]:
+def _make_seats(draft: Draft, number: int, style: str, topic: str, table: list[Pack]) -> tuple[Seat, ...]:
     chance = random.Random(f"{draft.settings.seed}/seats/{number}")
     table = list(table)
     chance.shuffle(table)  # who opens
@@ -380,7 +273,7 @@ def _make_seats(draft: _Draft, number: int, style: str, topic: str, table: list[
     return tuple(seats)
 
 
-def _next_country(draft: _Draft, pack: _Pack, topic: str, beside: Seat | None) -> str:
+def _next_country(draft: Draft, pack: Pack, topic: str, beside: Seat | None) -> str:
     """A country, given how likely each one is to hold this answer.
 
     The cell's people take points of an additive sequence (Kronecker), which fills any stretch of the
@@ -403,7 +296,7 @@ def _next_country(draft: _Draft, pack: _Pack, topic: str, beside: Seat | None) -
     return chance.choices(list(left), list(left.values()))[0]
 
 
-def _country_shares(draft: _Draft, culture: str, code: int, topic: str) -> dict[str, float]:
+def _country_shares(draft: Draft, culture: str, code: int, topic: str) -> dict[str, float]:
     """How the people of a culture who give an answer spread over its countries (sum 1)."""
     record = draft.topics[topic]
     survey = draft.surveys[record.survey]

@@ -25,7 +25,8 @@ from culturepark.records import Dialogue, Persona, Seed
 from culturepark.refine.agent import ReadingContext, read_dialogue
 from culturepark.refine.samples import Outcome, SampleSettings, culture_labels, make_outcomes, reject_all
 from culturepark.refine.sentences import number_sentences
-from culturepark.runs.plan import CONTACT, Plan, Settings, Slot, make_plan
+from culturepark.runs.plan import CONTACT, Plan, Slot, make_plan
+from culturepark.runs.quotas import Settings
 from culturepark.version import __version__
 
 SPARE_CLAIMS = 1
