@@ -149,6 +149,12 @@ class RunConfig(BaseModel):
             raise ValueError(f"a panel of {self.panel_size} needs at least as many turns, so that everybody speaks")
         return self
 
+    def settle_prompt_size(self) -> Literal["full", "compact"]:
+        """The size of the prompts: ``auto`` is compact for the embedded model and full for all others."""
+        if self.prompt_size == "auto":
+            return "compact" if self.engine == "local" else "full"
+        return self.prompt_size
+
     def data_part(self) -> dict[str, Any]:
         """The keys that decide what the samples are."""
         return {k: v for k, v in self.model_dump(mode="json").items() if k not in RUN_KEYS}

@@ -43,7 +43,6 @@ class LanguagePack(BaseModel):
     denial: tuple[str, ...]
     gesture: tuple[str, ...]
     first_person: tuple[str, ...]
-    second_person: tuple[str, ...]
     dangling: tuple[str, ...]
     stopwords: tuple[str, ...]
     frequent: tuple[str, ...]
@@ -53,7 +52,7 @@ class LanguagePack(BaseModel):
         """One compiled pattern per kind of phrase."""
         kinds = (
             "farewell agreement_openings contrast refusal machine role_leak essentialism denial gesture "
-            "first_person second_person dangling"
+            "first_person dangling"
         ).split()
         return {k: re.compile("|".join(map(self._put_in_groups, getattr(self, k))), re.IGNORECASE) for k in kinds}
 

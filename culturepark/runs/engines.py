@@ -131,7 +131,7 @@ async def _open_transport(
 ) -> tuple[ChatClient, ModelSetup, int]:
     model = config.model or ""
     refine = config.refine_model or model
-    size = "full" if config.prompt_size == "auto" else config.prompt_size
+    size = config.settle_prompt_size()
     if config.engine == "mock":
         from culturepark.llm.scripted import ScriptedClient
 
@@ -163,11 +163,10 @@ async def _open_local(
     slots = min(config.concurrency, LOCAL_SLOTS)
     server = local_server(folder / "server.log", slots=slots, on_wait=_tell_wait(say))
     url = await stack.enter_async_context(server)
-    size = "compact" if config.prompt_size == "auto" else config.prompt_size
     setup = ModelSetup(
         config.model or "",
         config.refine_model or config.model or "",
-        size,
+        config.settle_prompt_size(),
         prefill=True,
         stop=("\n",),
         extra=SMOLLM_EXTRA,

@@ -102,10 +102,7 @@ def prepare_offline(config: RunConfig) -> Prepared:
 
 
 def _put_together(config: RunConfig, sources: Sources, plan: Plan, remark: str) -> Prepared:
-    size = config.prompt_size
-    if size == "auto":
-        size = "compact" if config.engine == "local" else "full"
-    prompts = Prompts(size, Path(config.prompts) if config.prompts else None)
+    prompts = Prompts(config.settle_prompt_size(), Path(config.prompts) if config.prompts else None)
     load_language(config.language)
     mark = fingerprint(config.data_part(), {**sources.hashes, **prompts.hashes})
     ceiling = config.max_candidates or 5 * config.n + 50

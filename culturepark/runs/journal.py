@@ -91,9 +91,9 @@ class RunFolder:
         try:
             path.mkdir(parents=True, exist_ok=True)
             self._lock = _take_lock(path / ".lock")
-            self.cut_bytes = cut_torn_tail(path / "journal.jsonl")
+            cut_torn_tail(path / "journal.jsonl")
             self.lines, ends = self._read_journal()
-            self.cut_bytes += self._cut_data(ends)
+            self._cut_data(ends)
             self._files = [_open_append(path / name) for name in DATA_FILES]
             self._journal = _open_append(path / "journal.jsonl")
         except OSError as error:
@@ -119,15 +119,12 @@ class RunFolder:
                 file.truncate(good)
         return lines, list(ends)
 
-    def _cut_data(self, ends: Sequence[int]) -> int:
-        cut = 0
+    def _cut_data(self, ends: Sequence[int]) -> None:
         for name, end in zip(DATA_FILES, ends, strict=True):
             path = self.path / name
             if _size(path) > end:
-                cut += _size(path) - end
                 with path.open("rb+") as file:
                     file.truncate(end)
-        return cut
 
     def write(self, commit: Commit) -> dict[str, Any]:
         """Write one dialogue and its outcomes, then its journal line. Returns the line."""

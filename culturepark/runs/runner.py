@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from culturepark.dialogue.views import SEATS
 from culturepark.errors import DataError
 from culturepark.language import words
 from culturepark.llm.base import ChatClient, Reply, Request
@@ -233,7 +234,7 @@ class Runner:
         texts: list[str] = []
         missing: list[int] = []
         room = self._max - self.counts.candidates
-        for place, seat in zip("abcd", slot.seats, strict=False):
+        for place, seat in zip(SEATS, slot.seats, strict=False):
             accepted = 0
             for outcome in result.outcomes.get(place, []):
                 if accepted == seat.wanted or len(samples) + len(rejected) >= room:
