@@ -27,11 +27,15 @@ if TYPE_CHECKING:
     from culturepark.records import Dialogue, Persona, Rejected, Sample
     from culturepark.runs.folder import Run, load_run
     from culturepark.runs.generate import generate
+    from culturepark.runs.refine import refine_run
+    from culturepark.runs.screen import screen_rows
 
 # Looked up at first use, so that ``import culturepark`` and ``--help`` stay quick.
 _HOMES = {
     "generate": "culturepark.runs.generate",
     "load_run": "culturepark.runs.folder",
+    "refine_run": "culturepark.runs.refine",
+    "screen_rows": "culturepark.runs.screen",
     "Run": "culturepark.runs.folder",
     "RunConfig": "culturepark.config",
     "Dialogue": "culturepark.records",
@@ -64,6 +68,8 @@ __all__ = [
     "__version__",
     "generate",
     "load_run",
+    "refine_run",
+    "screen_rows",
 ]
 
 

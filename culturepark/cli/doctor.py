@@ -16,7 +16,7 @@ from culturepark.llm.http import HttpClient
 from culturepark.llm.probe import Probe, probe_endpoint
 from culturepark.llm.servers import embedded_missing
 from culturepark.runs.engines import OPENAI_URL
-from culturepark.runs.generate import find_versions
+from culturepark.runs.manifest import find_versions
 
 
 def run_doctor(options: argparse.Namespace) -> int:

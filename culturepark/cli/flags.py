@@ -23,6 +23,12 @@ WHAT: tuple[Row, ...] = (
     (("--cultures",), "cultures", {"metavar": "LIST"}, "cultures by id, alias or country code, or 'all' (arab,ko,TUR)"),
     (("--topics",), "topics", {"metavar": "LIST"}, "topics by id, survey item, theme or tag, or 'all'"),
     (
+        ("--topic-size",),
+        "topic_size",
+        {"type": int, "metavar": "K"},
+        "with --topics all: samples a culture has on a topic before another topic is taken up (default 50)",
+    ),
+    (
         ("--style",),
         "style",
         {"choices": ("auto", "cross", "within", "panel", "classic")},
@@ -51,14 +57,73 @@ WHAT: tuple[Row, ...] = (
         {"type": int, "metavar": "K"},
         "most samples taken from one speaker of one talk",
     ),
+)
+REFINE: tuple[Row, ...] = (
+    (
+        ("--sample-types",),
+        "sample_types",
+        {"metavar": "LIST"},
+        "forms of samples: single, multi, reasoning, preference (default single,multi)",
+    ),
     (
         ("--multi-turn-share",),
         "multi_turn_share",
         {"type": float, "metavar": "X"},
-        "share of samples that keep a stretch of the talk, 0 to 1",
+        "share of multi among the forms, 0 to 1; the others share the rest",
     ),
     (("--min-words",), "min_words", {"type": int, "metavar": "K"}, "shortest answer kept"),
     (("--max-words",), "max_words", {"type": int, "metavar": "K"}, "longest answer kept"),
+    (("--stages",), "stages", {"metavar": "LIST"}, "stages in order (default: all; docs/refinement.md lists them)"),
+    (("--skip",), "skip", {"metavar": "LIST"}, "stages left out; those that protect people cannot be"),
+    (
+        ("--judges",),
+        "judges",
+        {"metavar": "LIST"},
+        "the panel: MODEL or MODEL@URL or MODEL@URL#KEYVARIABLE (default: the refining model)",
+    ),
+    (("--audience",), "audience", {"metavar": "TEXT"}, "whom fit is judged for (default: each culture's own scope)"),
+    (
+        ("--max-harm",),
+        "max_harm",
+        {"type": float, "metavar": "X"},
+        "highest harm kept, 1 to 2 (default 2; only stricter)",
+    ),
+    (("--harm-by",), "harm_by", {"choices": ("mean", "max")}, "how judges' harm scores are put together"),
+    (("--min-fit",), "min_fit", {"type": float, "metavar": "X"}, "lowest cultural fit kept, 1 to 5 (default 3)"),
+    (("--fit-by",), "fit_by", {"choices": ("min", "mean", "median")}, "how judges' fit scores are put together"),
+    (
+        ("--quality",),
+        "quality",
+        {"choices": ("auto", "integers")},
+        "auto: from token probabilities where the server gives them, else integers",
+    ),
+    (("--min-quality",), "min_quality", {"type": float, "metavar": "X"}, "lowest complexity x quality kept, 0 to 36"),
+    (
+        ("--silent-claims",),
+        "silent_claims",
+        {"choices": ("customs", "keep", "drop")},
+        "claims that say nothing about the stance: keep customs only, all, or none",
+    ),
+    (("--unknown-claims",), "unknown_claims", {"choices": ("keep", "drop")}, "claims with facts no source speaks of"),
+    (("--passages",), "passages", {"metavar": "DIR"}, "your texts to check claims against (.txt, .md, .jsonl)"),
+    (("--decontaminate",), "decontaminate", {"metavar": "LIST"}, "benchmark files whose items must not be in samples"),
+    (("--near-copy",), "near_copy", {"type": float, "metavar": "X"}, "likeness of wording that is a copy, 0 to 1"),
+    (("--semantic-copy",), "semantic_copy", {"type": float, "metavar": "X"}, "likeness of meaning that is a copy"),
+    (
+        ("--encoder",),
+        "encoder",
+        {"metavar": "NAME"},
+        "sentence encoder: auto, none, or a sentence-transformers model",
+    ),
+    (
+        ("--select",),
+        "select",
+        {"choices": ("farthest", "facility", "first", "longest")},
+        "which of several good claims of a speaker are used",
+    ),
+    (("--pii",), "pii", {"choices": ("core", "presidio")}, "finder of personal data; presidio adds its recognisers"),
+    (("--ifd-model",), "ifd_model", {"metavar": "PATH"}, "local model for instruction-following difficulty (off)"),
+    (("--max-ifd",), "max_ifd", {"type": float, "metavar": "X"}, "highest difficulty kept (default 1)"),
 )
 MODEL: tuple[Row, ...] = (
     (
@@ -121,10 +186,29 @@ HOW: tuple[Row, ...] = (
 )
 
 
+ALL: tuple[Row, ...] = (*WHAT, *REFINE, *MODEL, *HOW)
+# What refining stored talks cannot change, or has no use for.
+_TALK_ONLY = frozenset(("max_candidates",))
+
+
+def add_refine_flags(parser: argparse.ArgumentParser, how: bool = True) -> None:
+    """Add the flags that decide about candidates of talks that are there, and (``how``) those of the work itself."""
+    parser.add_argument("-c", "--config", metavar="FILE", help="YAML file with the same keys; flags win")
+    groups = [("refinement", REFINE)]
+    if how:
+        keep = ("engine", "refine_model", "base_url", "api_key_env")
+        groups += [("the model", tuple(r for r in MODEL if r[1] in keep and r[1] != "engine"))]
+        groups += [("how to work", tuple(r for r in HOW if r[1] not in _TALK_ONLY))]
+    for title, rows in groups:
+        group = parser.add_argument_group(title)
+        for flags, key, more, text in rows:
+            group.add_argument(*flags, dest=key, default=argparse.SUPPRESS, help=text, **more)
+
+
 def add_run_flags(parser: argparse.ArgumentParser) -> None:
     """Add every configuration key as a flag; only what the user gives appears in the result."""
     parser.add_argument("-c", "--config", metavar="FILE", help="YAML file with the same keys; flags win")
-    for title, rows in (("what to make", WHAT), ("the model", MODEL), ("how to work", HOW)):
+    for title, rows in (("what to make", WHAT), ("refinement", REFINE), ("the model", MODEL), ("how to work", HOW)):
         group = parser.add_argument_group(title)
         for flags, key, more, text in rows:
             group.add_argument(*flags, dest=key, default=argparse.SUPPRESS, help=text, **more)
@@ -132,5 +216,5 @@ def add_run_flags(parser: argparse.ArgumentParser) -> None:
 
 def given_flags(options: argparse.Namespace) -> dict[str, Any]:
     """The configuration keys the user gave on the command line."""
-    keys = {row[1] for row in (*WHAT, *MODEL, *HOW)}
+    keys = {row[1] for row in ALL}
     return {k: v for k, v in vars(options).items() if k in keys}

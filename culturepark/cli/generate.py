@@ -29,7 +29,7 @@ def run_generate(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print(f"culturepark: stopped; to go on: {_same_command()}", file=sys.stderr)
         return 130
-    _print_result(run)
+    print_result(run)
     return 0
 
 
@@ -37,7 +37,8 @@ def _same_command() -> str:
     return shlex.join(["culturepark", *sys.argv[1:]])
 
 
-def _print_result(run: Run) -> None:
+def print_result(run: Run) -> None:
+    """What a run made, for people."""
     counts = run.counts()
     print(f"{counts.accepted} samples in {run.path}")
     print(
@@ -54,7 +55,12 @@ def _print_result(run: Run) -> None:
                 f"{culture}: {counts.cultures[culture]} samples on {facts['topics']} topics, {exact}; mean distance to "
                 f"the survey {facts['js_mean']:.3f} (whole numbers alone make {facts['js_floor']:.3f} at this size)"
             )
-    print(f"Read one:  culturepark show {shlex.quote(str(run.path))}")
+    for alarm in run.manifest.get("alarms", ()):
+        print(f"Alarm: {alarm}.")
+    where = shlex.quote(str(run.path))
+    print(
+        f"Read one:  culturepark show {where}    figures: {run.path / 'report.md'}    dropped: culturepark rejected {where}"
+    )
 
 
 def print_plan(prepared: Prepared) -> None:
@@ -65,6 +71,8 @@ def print_plan(prepared: Prepared) -> None:
         styles[slot.style] = styles.get(slot.style, 0) + 1
     talks = ", ".join(f"{k} {style}" for style, k in sorted(styles.items()))
     calls = sum(_calls_of(slot.style, len(slot.seats), config) for slot in plan.slots)
+    if config.engine != "local" or config.judges:
+        calls += len(plan.slots) * (1 + 2 * max(1, len(config.judges)))  # verification, and each judge on two axes
     print(f"Plan: {config.n} samples from {len(plan.slots)} dialogues ({talks})")
     cultures = sorted({cell[0] for cell in plan.quotas})
     for culture in cultures:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, TypedDict
 
@@ -25,19 +26,30 @@ class DialogueState(TypedDict):
 
 @dataclass(slots=True)
 class Tally:
-    """Calls and tokens of one dialogue; replayed replies count like paid ones."""
+    """Calls and tokens of one dialogue; replayed replies count like paid ones.
+
+    ``usage`` has calls, input, cached and output tokens by purpose.
+    """
 
     calls: int = 0
     input_tokens: int = 0
     cached_tokens: int = 0
     output_tokens: int = 0
+    usage: dict[str, list[int]] = field(default_factory=dict)
 
-    def add(self, reply: Reply) -> None:
+    def add(self, reply: Reply, purpose: str) -> None:
         """Count one reply."""
-        self.calls += 1
-        self.input_tokens += reply.usage.input
-        self.cached_tokens += reply.usage.cached
-        self.output_tokens += reply.usage.output
+        self.take(purpose, (1, reply.usage.input, reply.usage.cached, reply.usage.output))
+
+    def take(self, purpose: str, numbers: Sequence[int]) -> None:
+        """Count calls, input, cached and output tokens of one purpose."""
+        found = self.usage.setdefault(purpose, [0, 0, 0, 0])
+        for place, number in enumerate(numbers):
+            found[place] += number
+        self.calls += numbers[0]
+        self.input_tokens += numbers[1]
+        self.cached_tokens += numbers[2]
+        self.output_tokens += numbers[3]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +96,7 @@ class DialogueContext:
             prefill if self.prefill else "",
         )
         reply = await self.client.reply(request)
-        self.tally.add(reply)
+        self.tally.add(reply, purpose)
         return reply, request
 
 

@@ -5,112 +5,36 @@ One YAML file here is one language; the door to ``sentencex`` and ``py3langid``.
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from functools import cache, cached_property
-from pathlib import Path
+from functools import cache
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from culturepark.language.packs import LanguagePack, find_language, list_languages, load_language
+from culturepark.language.scripts import SCRIPTS, find_mixture, find_share, is_in_scripts
+from culturepark.language.spelling import straighten, words
 
-from culturepark.errors import DataError
-from culturepark.files import load_yaml_model
+__all__ = [
+    "LanguagePack",
+    "find_foreign_script",
+    "find_language",
+    "is_wrong_language",
+    "list_languages",
+    "load_language",
+    "split_sentences",
+    "straighten",
+    "words",
+]
 
-_SURE, _VERY_SURE = 0.9, 0.99
-_SHORT, _TOO_SHORT = 12, 6
-
-
-class LanguagePack(BaseModel):
-    """Tell-tale phrases of one language, as regular expressions matched without regard to case.
-
-    In them ``<many>`` and ``<one>`` stand for ``group_many`` and ``group_one``.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    id: str
-    tag: str
-    script: str
-    farewell: tuple[str, ...]
-    agreement_openings: tuple[str, ...]
-    contrast: tuple[str, ...]
-    refusal: tuple[str, ...]
-    machine: tuple[str, ...]
-    role_leak: tuple[str, ...]
-    group_many: str
-    group_one: str
-    essentialism: tuple[str, ...]
-    denial: tuple[str, ...]
-    gesture: tuple[str, ...]
-    first_person: tuple[str, ...]
-    dangling: tuple[str, ...]
-    stopwords: tuple[str, ...]
-    frequent: tuple[str, ...]
-
-    @cached_property
-    def patterns(self) -> dict[str, re.Pattern[str]]:
-        """One compiled pattern per kind of phrase."""
-        kinds = (
-            "farewell agreement_openings contrast refusal machine role_leak essentialism denial gesture "
-            "first_person dangling"
-        ).split()
-        return {k: re.compile("|".join(map(self._put_in_groups, getattr(self, k))), re.IGNORECASE) for k in kinds}
-
-    def _put_in_groups(self, pattern: str) -> str:
-        filled = pattern.replace("<many>", f"(?:{self.group_many})").replace("<one>", f"(?:{self.group_one})")
-        return f"(?:{filled})"
-
-    @cached_property
-    def empty_words(self) -> frozenset[str]:
-        """Words that carry no topic."""
-        return frozenset(self.stopwords)
-
-    @cached_property
-    def frequent_words(self) -> frozenset[str]:
-        """Words no other language uses as often: a quarter of them is proof enough without the detector."""
-        return frozenset(self.frequent)
-
-    def find(self, kind: str, text: str) -> str:
-        """The first phrase of a kind in the text, or nothing. "Not all women are ..." is no essentialism."""
-        text = straighten(text)
-        for match in self.patterns[kind].finditer(text):
-            if kind != "essentialism" or not self._takes_back(text[: match.start()]):
-                return match.group(0)
-        return ""
-
-    def _takes_back(self, before: str) -> bool:
-        clause = re.split(r"[.,;:!?\n]|\b(?:but|and|because|so)\b", before, flags=re.IGNORECASE)[-1]
-        return bool(self.patterns["denial"].search(clause))
-
-    def opens_with(self, kind: str, text: str) -> bool:
-        """Does the text begin with a phrase of this kind?"""
-        return bool(self.patterns[kind].match(straighten(text).lstrip(" \"'\u201c\u2018*")))
-
-    def content_words(self, text: str) -> list[str]:
-        """Lower-case words of four letters or more that are not empty words."""
-        return [w for w in words(text) if len(w) > 3 and w not in self.empty_words]
-
-
-@cache
-def load_language(name: str) -> LanguagePack:
-    """The pack of a language, by its English name in lower case. Raises ``DataError`` if there is none."""
-    path = Path(__file__).parent / f"{name}.yaml"
-    if not name.isalpha() or not path.is_file():
-        raise DataError(f"no language pack for {name!r}")
-    return load_yaml_model(path, LanguagePack)
-
-
-def straighten(text: str) -> str:
-    """The text with straight apostrophes, which is how the phrases are written."""
-    return text.replace("\u2019", "'")
-
-
-def words(text: str) -> list[str]:
-    """Words in lower case; digits count as words, punctuation does not."""
-    text = straighten(text).lower()
-    if not text.isascii():  # a separate accent would cut a word in two, as in the small letter of a dotted capital I
-        text = unicodedata.normalize("NFC", text).replace("\u0307", "")
-    return re.findall(r"[^\W_]+(?:'[^\W_]+)*", text)
+_UNLIKELY, _RULED_OUT = 0.05, 0.01
+_SHORT, _TOO_SHORT, _TOO_FEW = 12, 6, 3
+_STOPS = '.!?\u2026:"\u201c\u201d'
+_FOREIGN, _FOREIGN_LATIN = 0.3, 0.5
+# Little words that several languages share, with and without a pack here: Romance ones, Turkic ones.
+_SHARED = frozenset(
+    "a e o de do da du di la le les lo el il un una en in no non me se si te tu ma mi su que per con es al as "
+    "bir bu o iki daha az çox çok sonra var yox hər".split()
+)
+# What the detector tells apart and we do not: varieties of a language, and neighbours it takes for it.
+_VARIETIES = {"ary": "ar", "arz": "ar", "wuu": "zh", "yue": "zh", "ext": "es", "an": "es"}
 
 
 def split_sentences(text: str, tag: str) -> list[str]:
@@ -130,20 +54,65 @@ def _identifier() -> Any:
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
+def find_foreign_script(text: str, pack: LanguagePack) -> str:
+    """The first piece in a script or mixture of scripts that the language does not have, or nothing.
+
+    Names and terms in Latin letters are fine anywhere, and so is a short quoted or bracketed foreign phrase.
+    """
+    return find_mixture(text, pack.script, pack.scripts_allowed)
+
+
 def is_wrong_language(text: str, pack: LanguagePack) -> bool:
     """Is the text surely in another language? Short or mixed text is undecided, and undecided is not wrong.
 
-    A text is wrong when more than three letters in ten belong to another script, or when it has at
-    least 12 words and the detector names another language with probability above 0.9. Of 6 to 11 words
-    none may be a frequent one of this language, and the detector must be surer still (0.99).
+    A text is wrong when more than three letters in ten belong to another script (of Latin, where it is
+    foreign: half of them, and three words), or when the detector gives this language a probability
+    below 0.05 and less than a quarter of its words are frequent ones that no other language here has.
+    Of 6 to 11 words none may be such a word and the probability must be below 0.01; fewer are undecided.
+    A Chinese character counts as half a word; what is written like a name does not count.
     """
-    if pack.script == "Latin" and not text.isascii():
-        letters = [c for c in text if c.isalpha()]
-        if letters and sum(ord(c) > 0x24F for c in letters) / len(letters) > 0.3:
-            return True
+    if _is_in_wrong_script(text, pack):
+        return True
+    count = len(words(text)) / (2 if pack.unspaced else 1)
+    text = _drop_names(text)
     found = words(text)
-    frequent, short = sum(w in pack.frequent_words for w in found), len(found) < _SHORT
-    if len(found) < _TOO_SHORT or frequent >= 0.25 * len(found) or (short and frequent):
+    if count < _TOO_SHORT or len(found) < _TOO_FEW:
         return False
-    tag, probability = _identifier().classify(text)
-    return bool(tag != pack.tag.split("-")[0] and probability > (_VERY_SURE if short else _SURE))
+    telling, short = sum(w in _telling_words(pack.id) for w in found), count < _SHORT
+    if telling >= 0.25 * len(found) or (short and telling):
+        return False
+    return _find_probability(text, pack.tag) < (_RULED_OUT if short else _UNLIKELY)
+
+
+def _drop_names(text: str) -> str:
+    """The text without capitalised words inside its sentences: in any language they may be foreign names."""
+    kept, before = [], "."
+    for token in text.split():
+        if before[-1] in _STOPS or len(token) == 1 or not token[0].isupper():
+            kept.append(token)
+        before = token
+    return " ".join(kept)
+
+
+def _find_probability(text: str, tag: str) -> float:
+    """How likely the detector finds this language, 0 to 1; varieties of it count as the language."""
+    own = tag.split("-")[0]
+    ranked = _identifier().rank(text)
+    return float(sum(probability for found, probability in ranked if own in (found, _VARIETIES.get(found))))
+
+
+def _is_in_wrong_script(text: str, pack: LanguagePack) -> bool:
+    own = frozenset((pack.script, *pack.scripts_allowed))
+    if not is_in_scripts(text, own) and find_share(text, SCRIPTS.keys() - own - {"Latin"}) > _FOREIGN:
+        return True
+    if pack.script == "Latin":
+        return False
+    text = _drop_names(text)
+    return find_share(text, ("Latin",)) > _FOREIGN_LATIN and len(words(text)) >= _TOO_FEW
+
+
+@cache
+def _telling_words(name: str) -> frozenset[str]:
+    """The frequent words of a language that are frequent in no other language we know of."""
+    others = (load_language(other).frequent_words for other in list_languages() if other != name)
+    return load_language(name).frequent_words.difference(_SHARED, *others)

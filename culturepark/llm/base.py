@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 Message = Mapping[str, str]  # {"role": "system" | "user" | "assistant", "content": "..."}
-Purpose = Literal["note", "turn", "moderate", "repair", "extract", "probe"]
+Purpose = Literal["note", "turn", "moderate", "repair", "extract", "verify", "rewrite", "harm", "fit", "probe"]
 Finish = Literal["stop", "length", "filter", "other"]
 
 
@@ -79,7 +79,11 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the model answered. ``text`` is without any prefill; ``refusal`` is the server's own refusal text."""
+    """What the model answered. ``text`` is without any prefill; ``refusal`` is the server's own refusal text.
+
+    ``digits`` has, where log-probabilities were asked for and given, each token that is one digit: its place in
+    ``text`` and the probabilities of the digits 0 to 9 there (0 for those the server did not list).
+    """
 
     text: str
     finish: Finish = "stop"
@@ -87,6 +91,7 @@ class Reply:
     model: str = ""
     refusal: str = ""
     replayed: bool = False
+    digits: tuple[tuple[int, tuple[float, ...]], ...] = ()
 
 
 class ChatClient(Protocol):

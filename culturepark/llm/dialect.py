@@ -9,7 +9,7 @@ from typing import Any
 
 from culturepark.llm.faults import Fault
 
-_DROPPABLE = ("seed", "top_p", "temperature", "stop")
+_DROPPABLE = ("seed", "top_p", "temperature", "stop", "top_logprobs", "logprobs")
 _REFUSES = re.compile(
     r"n[o']t support|unsupported|unknown|unrecogni[sz]ed|unexpected|unavailable|not (?:permitted|allowed)"
     r"|extra_forbidden|invalid parameter|cannot find|cannot both|deprecated|only the default",

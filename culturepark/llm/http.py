@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 from culturepark.errors import CallError, ConfigError, CultureParkError, EndpointError
 from culturepark.llm.base import Finish, Reply, Request, Usage
 from culturepark.llm.dialect import Dialect
+from culturepark.llm.digits import read_digits
 from culturepark.llm.faults import Fault, UnreachableError, error_for, read_fault, show_url
 
 if TYPE_CHECKING:
@@ -234,8 +235,9 @@ def read_reply(answer: Mapping[str, Any], prefill: str = "") -> Reply:
     if thoughts := _THINKING.match(text):
         text = text[thoughts.end() :]
     usage = _mapping(answer.get("usage"))
+    text = text.removeprefix(prefill) if prefill else text
     return Reply(
-        text=text.removeprefix(prefill) if prefill else text,
+        text=text,
         finish=_FINISHES.get(str(choice.get("finish_reason")), "other"),
         usage=Usage(
             input=_count(usage.get("prompt_tokens")),
@@ -244,6 +246,7 @@ def read_reply(answer: Mapping[str, Any], prefill: str = "") -> Reply:
         ),
         model=str(answer.get("model") or ""),
         refusal=str(message.get("refusal") or ""),
+        digits=read_digits(choice, text),
     )
 
 

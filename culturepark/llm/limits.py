@@ -260,6 +260,12 @@ class CountingClient:
         """Close the inner client."""
         await self._inner.close()
 
+    def beside(self, inner: ChatClient) -> CountingClient:
+        """Another client whose calls are counted into the same totals."""
+        other = CountingClient(inner)
+        other._totals = self._totals
+        return other
+
     def note_retry(self, event: RetryEvent) -> None:
         """Count one more try."""
         self._total(event.purpose).retries += 1

@@ -225,13 +225,14 @@ def _storable(text: str) -> str:
 
 def _as_json(reply: Reply) -> dict[str, Any]:
     usage = {"input": reply.usage.input, "cached": reply.usage.cached, "output": reply.usage.output}
-    return {
+    content = {
         "text": reply.text,
         "finish": reply.finish,
         "usage": usage,
         "model": reply.model,
         "refusal": reply.refusal,
     }
+    return content | {"digits": [[place, list(row)] for place, row in reply.digits]} if reply.digits else content
 
 
 def _checksum(key: str, request_hash: str, reply: Any) -> str:
@@ -252,6 +253,7 @@ def _read_line(line: bytes) -> tuple[str, str, Reply] | None:
             model=content["model"],
             refusal=content["refusal"],
             replayed=True,
+            digits=tuple((int(place), tuple(map(float, row))) for place, row in content.get("digits", ())),
         )
     except (ValueError, KeyError, TypeError):
         return None

@@ -42,7 +42,8 @@ class ScriptedClient:
         self._queue = None if script is None or callable(script) else deque(script)
         self._function = script if callable(script) else None
         self._latency_s = latency_s
-        self._rates = {**dict.fromkeys(("note", "turn", "moderate"), fault_rate), "extract": badjson_rate}
+        spoken, written = ("note", "turn", "moderate"), ("extract", "verify", "rewrite", "harm", "fit")
+        self._rates = {**dict.fromkeys(spoken, fault_rate), **dict.fromkeys(written, badjson_rate)}
         self.history: deque[Request] = deque(maxlen=maxlen)
         self.calls = 0
 

@@ -1,20 +1,29 @@
-"""JSON answers of the scripted engine: values that fit a schema, and claims that point at a transcript."""
+"""JSON answers of the scripted engine: values that fit a schema, claims that point at a transcript, judgements."""
 
 from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from culturepark.llm.scripted_judging import (
+    give_judgement,
+    give_statements,
+    has_judgement,
+    place_on_scale,
+    rewrite_claim,
+)
 from culturepark.llm.scripted_phrases import Dice, Speech
 
 _KIND_SIGNS = {"norm": (" should ", " ought to "), "custom": (" we ", " our ")}
 _DEEP = 6
+_SENTENCE = re.compile(r"^\[(\d+)\] (.*)$", re.MULTILINE)
 
 
 def fill_schema(schema: Mapping[str, Any], transcript: str, speech: Speech) -> str:
-    """JSON text that fits the schema. ``transcript`` holds the numbered sentences claims may point at."""
+    """JSON text that fits the schema. ``transcript`` holds the sentences claims may point at, and the question."""
     return json.dumps(_Filler(schema, transcript, speech).fill(schema), ensure_ascii=False)
 
 
@@ -22,7 +31,7 @@ class _Filler:
     def __init__(self, root: Mapping[str, Any], transcript: str, speech: Speech) -> None:
         self._root, self._transcript, self._speech = root, transcript, speech
         self._dice: Dice = speech.dice
-        self._last_number: dict[str, int] = {}
+        self._numbers: dict[str, Sequence[int]] = {}
 
     def fill(self, schema: Any, depth: int = 0) -> Any:
         """A value for any schema."""
@@ -72,15 +81,24 @@ class _Filler:
         for name, part in schema.get("properties", {}).items():
             if depth > _DEEP and name not in required:
                 continue
-            numbers = _pointed_numbers(part)
-            if numbers is not None:
-                filled[name] = self._claim(part, numbers)
-                self._last_number[name] = max(numbers)
-            elif _properties(part).keys() == {"after", "sentence"}:
-                filled[name] = self._shift(part, self._last_number.get(name, 0))
-            else:
-                filled[name] = self.fill(part, depth + 1)
+            filled[name] = self._fill_part(name, part, depth)
         return filled
+
+    def _fill_part(self, name: str, part: Any, depth: int) -> Any:
+        part = self._follow(part["$ref"]) if isinstance(part, Mapping) and "$ref" in part else part
+        numbers, parts = _pointed_numbers(part), _properties(part)
+        if numbers is not None:
+            self._numbers[name] = numbers
+            return self._claim(part, numbers)
+        if {"after", "sentence"} <= parts.keys():
+            return self._shift(part, self._numbers.get(name, ()))
+        if parts.keys() == {"rewrite"}:
+            return {"rewrite": rewrite_claim(self._transcript, name, self._dice)}
+        if name == "statements" and {"verdict", "source"} <= _properties(part.get("items")).keys():
+            return give_statements(part, self._dice, self._speech)
+        if isinstance(part, Mapping) and has_judgement(name, part):
+            return give_judgement(name, self._dice)
+        return self.fill(part, depth + 1)
 
     def _fill_array(self, schema: Mapping[str, Any], depth: int) -> list[Any]:
         least = schema.get("minItems", 0)
@@ -105,16 +123,20 @@ class _Filler:
     def _claim(self, part: Mapping[str, Any], numbers: Sequence[int]) -> list[dict[str, Any]]:
         """Claims of one speaker, no sentence used twice; now and then one fewer than wanted."""
         longest = _properties(part["items"])["sentences"].get("maxItems", 2)
-        spans = self._dice.shuffle(_cut_spans([n for n in numbers if n > 0], min(2, longest), self._dice))
+        own = [n for n in numbers if n > 0]
+        spans = self._dice.shuffle(_cut_spans(own, min(2, longest), self._dice))
         most = part.get("maxItems", 3)
         wanted = most - 1 if most > part.get("minItems", 0) and self._dice.chance(0.05) else most
-        return [self._point(part["items"], span) for span in spans[:wanted]]
+        return [self._point(part["items"], span, own) for span in spans[:wanted]]
 
-    def _point(self, schema: Mapping[str, Any], span: list[int]) -> dict[str, Any]:
+    def _point(self, schema: Mapping[str, Any], span: list[int], own: Sequence[int]) -> dict[str, Any]:
         claim: dict[str, Any] = {}
         for name, part in _properties(schema).items():
             if name == "sentences":
                 claim[name] = span
+            elif name == "reasons":
+                others = [n for n in own if n not in span]
+                claim[name] = sorted(self._dice.shuffle(others)[: self._dice.below(part.get("maxItems", 2) + 1)])
             elif name == "question":
                 claim[name] = self._speech.say("question")
             elif name == "kind" and "enum" in part:
@@ -132,11 +154,16 @@ class _Filler:
                 return kind
         return "opinion" if "opinion" in kinds else self._dice.pick(kinds)
 
-    def _shift(self, part: Mapping[str, Any], last: int) -> dict[str, Any]:
+    def _shift(self, part: Mapping[str, Any], own: Sequence[int]) -> dict[str, Any]:
         """Most people keep their view; who moved did so at the end."""
-        after = _properties(part)["after"].get("enum", ["same"])
-        shift = self._dice.pick(after) if self._dice.chance(0.2) else after[0]
-        return {"after": shift, "sentence": last if shift == "moved" else 0}
+        kinds = _properties(part)["after"].get("enum", ["same"])
+        after = self._dice.pick(kinds) if self._dice.chance(0.2) else kinds[0]
+        shift = {"after": after, "sentence": max(own, default=0) if after == "moved" else 0}
+        if "now" in _properties(part):
+            sentences = dict(_SENTENCE.findall(self._transcript))
+            said = " ".join(sentences.get(str(n), "") for n in own)
+            shift["now"] = place_on_scale(after, said, _properties(part)["now"]["enum"], self._dice)
+        return shift
 
 
 def _pointed_numbers(part: Any) -> Sequence[int] | None:

@@ -25,8 +25,12 @@ _PERSON = frozenset(
 )
 _SCENE = frozenset({"place", "relationship", "occasion", "mood", "want", "others"})
 _VIEW = frozenset({"title", "discuss", "view", "related"})
+# Languages with worked examples for the refinement agent; any other is shown the English ones.
+_WORKED = ("english", "arabic", "korean", "chinese", "spanish", "german", "portuguese", "turkish", "bengali")
 
 HOLES: dict[str, frozenset[str]] = {
+    "persona": frozenset(("age", "gender", "home", "country", "occupation", "household", "religiosity", "style")),
+    "reasoning": frozenset({"question"}),
     "speaker": _PERSON | _SCENE | _VIEW | {"language"},
     "note": frozenset({"discuss", "view"}),
     "open": frozenset({"discuss", "occasion", "others", "view"}),
@@ -41,19 +45,33 @@ HOLES: dict[str, frozenset[str]] = {
         {"contact", "delegate", "contact_country", "delegate_country", "statement", "view", "discuss", "language"}
     ),
     "classic_turn": frozenset({"name", "guide"}),
-    "extract_system": frozenset({"language"}),
-    "extract": frozenset({"transcript", "title", "statement", "people", "wanted", "example"}),
-    "extract_fix": frozenset({"error"}),
+    "refine_system": frozenset({"language", "examples"}),
+    "talk": frozenset({"transcript", "title", "statement"}),
+    "refine_fix": frozenset({"error"}),
+    "extract": frozenset({"people", "wanted", "scale", "example"}),
+    "verify": frozenset({"sources", "claims", "form"}),
+    "verify_again": frozenset({"sources", "claims", "form"}),
+    "rewrite": frozenset({"language", "claims", "form"}),
+    "harm": frozenset({"claims", "form"}),
+    "fit": frozenset({"audience", "claims", "form"}),
+    **{f"refine_examples_{language}": frozenset() for language in _WORKED},
 }
-# Without these a talk cannot work: nobody would hear what was said.
+# Without these nothing works: nobody would hear what was said, or know what to answer.
 NEEDED: dict[str, frozenset[str]] = {
+    "reasoning": frozenset({"question"}),
     "speaker": frozenset({"name"}),
     "listen": frozenset({"text"}),
     "listen_panel": frozenset({"lines"}),
     "reply": frozenset({"text"}),
     "moderate": frozenset({"lines", "next"}),
     "classic_turn": frozenset({"name", "guide"}),
-    "extract": frozenset({"transcript", "people", "wanted", "example"}),
+    "talk": frozenset({"transcript"}),
+    "extract": frozenset({"people", "wanted", "example"}),
+    "verify": frozenset({"claims", "form"}),
+    "verify_again": frozenset({"claims", "form"}),
+    "rewrite": frozenset({"claims", "form"}),
+    "harm": frozenset({"claims", "form"}),
+    "fit": frozenset({"audience", "claims", "form"}),
 }
 
 
@@ -83,7 +101,7 @@ class Prompts:
                 raise DataError(f"{path}: unknown hole ${{{sorted(unknown)[0]}}}; it may use {known}")
             missing = NEEDED.get(name, frozenset()) - set(template.get_identifiers())
             if missing:
-                raise DataError(f"{path}: the hole ${{{sorted(missing)[0]}}} is missing; the talk needs it")
+                raise DataError(f"{path}: the hole ${{{sorted(missing)[0]}}} is missing; it cannot work without")
             self._templates[name] = template
             self._sources[name] = text
 
@@ -110,6 +128,10 @@ class Prompts:
         """Worked examples put before every talk: pairs of what is heard and what is said, often none."""
         parts = [part.strip() for part in self.render("examples", {}).split("---")]
         return tuple(zip(parts[::2], parts[1::2], strict=False))
+
+    def refine_examples(self, language: str) -> str:
+        """Worked examples of sound judgement in a language, or in English where there are none."""
+        return self.render(f"refine_examples_{language if language in _WORKED else 'english'}", {})
 
     def text(self, name: str) -> str:
         """A prompt as it is written, holes unfilled."""

@@ -7,11 +7,9 @@ that does not fit is asked for once more with the error shown, then counted as f
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from itertools import islice
+from functools import cache, partial
 from typing import Any, TypedDict
 
 from langgraph.graph import END, START, StateGraph
@@ -20,23 +18,30 @@ from langgraph.types import Command
 
 from culturepark.culture.scenarios import Topic
 from culturepark.language import LanguagePack
-from culturepark.llm.base import ChatClient, Message, Reply, Request, Sampling, Schema
+from culturepark.llm.base import ChatClient, Reply, Sampling, Schema
 from culturepark.prompts import Prompts
 from culturepark.records import Dialogue, Shift
-from culturepark.refine.sentences import Sentence, render_transcript
+from culturepark.refine.asking import Answer, Question, ask, ask_to_mend, read_object, strict_schema
+from culturepark.refine.sentences import Sentence
 
 KINDS = ("opinion", "norm", "custom")
-_TRIES = 50  # braces in prose in front of the object
+MOST_REASONS = 2
+UNKNOWN = -1  # no scale has this code
+_AFTER = ("same", "moved", "unclear")
 
 
 @dataclass(frozen=True, slots=True)
 class RawClaim:
-    """A claim as the agent gave it: sentence numbers are checked later, by the gates."""
+    """A claim as the agent gave it: sentence numbers are checked later, by the gates.
+
+    ``reasons`` are numbers of other sentences of the speaker the claim rests on; those that name none are left out.
+    """
 
     speaker: str
     kind: str
     sentences: tuple[int, ...]
     question: str
+    reasons: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +70,15 @@ class ReadingContext:
 
 
 class _State(TypedDict):
-    replies: list[Reply]
-    answer: dict[str, Any]
-    error: str
+    answers: list[Answer]
 
 
 async def read_dialogue(context: ReadingContext) -> Reading:
     """Read one dialogue. Model errors come out as they are raised."""
-    state = await _graph().ainvoke({"replies": [], "answer": {}, "error": ""}, context=context)
-    claims, shifts = _unpack(state["answer"], context)
-    return Reading(claims, shifts, state["error"], tuple(state["replies"]))
+    state: _State = await _graph().ainvoke({"answers": []}, context=context)
+    last = state["answers"][-1]
+    claims, shifts = _unpack(last.value, context)
+    return Reading(claims, shifts, last.error, tuple(a.reply for a in state["answers"]))
 
 
 @cache
@@ -88,107 +92,84 @@ def _graph() -> Any:
 
 
 async def _extract(state: _State, runtime: Runtime[ReadingContext]) -> Command[str]:
-    context = runtime.context
-    reply = await _ask(context, "extract", _view(context))
-    answer, error = parse_answer(reply, tuple(context.wanted))
-    return Command(update={"replies": [reply], "answer": answer, "error": error}, goto="mend" if error else END)
+    answer = await ask(runtime.context, _make_question(runtime.context))
+    return Command(update={"answers": [answer]}, goto="mend" if answer.error else END)
 
 
 async def _mend(state: _State, runtime: Runtime[ReadingContext]) -> dict[str, Any]:
-    context = runtime.context
-    first = state["replies"][0]
-    again = context.prompts.render("extract_fix", {"error": state["error"]})
-    view = [*_view(context), _message("assistant", first.text[:2000] or "..."), _message("user", again)]
-    reply = await _ask(context, "extract-again", view)
-    answer, error = parse_answer(reply, tuple(context.wanted))
-    return {"replies": [first, reply], "answer": answer, "error": error}
+    first = state["answers"][0]
+    return {"answers": [first, await ask_to_mend(runtime.context, _make_question(runtime.context), first)]}
 
 
-async def _ask(context: ReadingContext, step: str, view: list[Message]) -> Reply:
-    schema = Schema("claims", answer_schema(context.sentences, context.wanted, context.prompts.size == "full"))
-    purpose = "extract" if step == "extract" else "repair"
-    key = f"{context.dialogue.id}/{step}"
-    return await context.client.reply(
-        Request(key, purpose, context.model, tuple(view), context.sampling, schema)  # type: ignore[arg-type]
-    )
-
-
-def _view(context: ReadingContext) -> list[Message]:
-    dialogue, topic = context.dialogue, context.topic
-    people = "\n".join(f'- "{seat}": {dialogue.personas[seat].name}' for seat in context.wanted)
-    wanted = ", ".join(f'up to {most} from "{seat}"' for seat, most in context.wanted.items())
-    user = context.prompts.render(
+def _make_question(context: ReadingContext) -> Question:
+    full, seats = context.prompts.size == "full", tuple(context.wanted)
+    personas = context.dialogue.personas
+    text = context.prompts.render(
         "extract",
         {
-            "transcript": render_transcript(dialogue.turns, context.sentences),
-            "title": topic.title,
-            "statement": topic.statement,
-            "people": people,
-            "wanted": wanted,
-            "example": json.dumps(_example(tuple(context.wanted), context.prompts.size == "full")),
+            "people": "\n".join(f'- "{seat}": {personas[seat].name}' for seat in seats),
+            "wanted": ", ".join(f'up to {most} from "{seat}"' for seat, most in context.wanted.items()),
+            "scale": "; ".join(f"{p.code}: {p.label}" for p in context.topic.scale),
+            "example": json.dumps(_example(seats, full)),
         },
     )
-    system = context.prompts.render("extract_system", {"language": context.language.id.capitalize()})
-    return [_message("system", system), _message("user", user)]
+    return Question(
+        step="extract",
+        purpose="extract",
+        text=text,
+        schema=Schema("claims", answer_schema(context.sentences, context.wanted, full, context.topic.codes)),
+        find_misfit=partial(_find_misfit, seats=seats),
+        mend_step="extract-mend",
+    )
 
 
 def _example(seats: Sequence[str], full: bool) -> dict[str, Any]:
     claim: dict[str, Any] = {"kind": "norm", "sentences": [7, 8]}
     if full:
-        claim["question"] = "What would you do if ...?"
+        claim |= {"question": "What would you do if ...?", "reasons": [5]}
     answer: dict[str, Any] = {seat: [claim] for seat in seats}
     if full:
-        answer["shifts"] = {seat: {"after": "same", "sentence": 0} for seat in seats}
+        answer["shifts"] = {seat: {"after": "same", "sentence": 0, "now": UNKNOWN} for seat in seats}
     return answer
 
 
-def answer_schema(sentences: Sequence[Sentence], wanted: Mapping[str, int], full: bool) -> dict[str, Any]:
-    """JSON schema of the answer: one list of claims per speaker, numbers limited to that speaker's sentences."""
+def answer_schema(
+    sentences: Sequence[Sentence], wanted: Mapping[str, int], full: bool, codes: Sequence[int]
+) -> dict[str, Any]:
+    """JSON schema of the answer: one list of claims per speaker, numbers limited to that speaker's sentences.
 
-    def strict(properties: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "type": "object",
-            "properties": properties,
-            "required": list(properties),
-            "additionalProperties": False,
-        }
-
+    ``codes`` are the answers of the topic's scale.
+    """
     parts: dict[str, Any] = {}
     for seat, most in wanted.items():
-        own = [s.number for s in sentences if s.speaker == seat and s.usable] or [0]
+        own = sorted(_own_numbers(sentences, seat)) or [0]
+        numbers = {"type": "array", "items": {"type": "integer", "enum": own}}
         claim: dict[str, Any] = {
             "kind": {"type": "string", "enum": list(KINDS)},
-            "sentences": {"type": "array", "items": {"type": "integer", "enum": own}, "minItems": 1, "maxItems": 3},
+            "sentences": {**numbers, "minItems": 1, "maxItems": 3},
         }
         if full:
-            claim["question"] = {"type": "string"}
-        parts[seat] = {"type": "array", "items": strict(claim), "maxItems": most}
+            claim |= {"question": {"type": "string"}, "reasons": {**numbers, "maxItems": MOST_REASONS}}
+        parts[seat] = {"type": "array", "items": strict_schema(claim), "maxItems": most}
     if full:
-        shift = strict(
-            {"after": {"type": "string", "enum": ["same", "moved", "unclear"]}, "sentence": {"type": "integer"}}
+        shift = strict_schema(
+            {
+                "after": {"type": "string", "enum": list(_AFTER)},
+                "sentence": {"type": "integer"},
+                "now": {"type": "integer", "enum": [UNKNOWN, *codes]},
+            }
         )
-        parts["shifts"] = strict({seat: shift for seat in wanted})
-    return strict(parts)
+        parts["shifts"] = strict_schema({seat: shift for seat in wanted})
+    return strict_schema(parts)
+
+
+def _own_numbers(sentences: Sequence[Sentence], seat: str) -> set[int]:
+    return {s.number for s in sentences if s.speaker == seat and s.usable}
 
 
 def parse_answer(reply: Reply, seats: Sequence[str]) -> tuple[dict[str, Any], str]:
-    """The JSON object in a reply, and what is wrong with it (empty: it fits).
-
-    Prose or a code fence around the object is passed over; a cut-off or ill-formed object is an error.
-    """
-    if reply.refusal or reply.finish == "filter":
-        return {}, "the reply was refused"
-    fault = ""
-    for brace in islice(re.finditer("{", reply.text), _TRIES):
-        try:
-            answer, _ = json.JSONDecoder().raw_decode(reply.text, brace.start())
-            misfit = _find_misfit(answer, seats)
-        except (ValueError, RecursionError) as error:
-            misfit = f"it is not valid JSON ({str(error)[:80]})"
-        if not misfit:
-            return answer, ""
-        fault = fault or misfit
-    return {}, fault or "there is no JSON object in it"
+    """The JSON object in a reply, and what is wrong with it (empty: it fits)."""
+    return read_object(reply, partial(_find_misfit, seats=seats))
 
 
 def _find_misfit(answer: Any, seats: Sequence[str]) -> str:
@@ -208,23 +189,34 @@ def _find_misfit(answer: Any, seats: Sequence[str]) -> str:
 
 
 def _unpack(answer: Mapping[str, Any], context: ReadingContext) -> tuple[tuple[RawClaim, ...], tuple[Shift, ...]]:
-    claims, shifts = [], []
-    if not answer or _find_misfit(answer, tuple(context.wanted)):
+    claims: list[RawClaim] = []
+    shifts: list[Shift] = []
+    if not answer:
         return (), ()
-    marks = answer.get("shifts") if isinstance(answer.get("shifts"), dict) else {}
+    marks = answer.get("shifts")
     for seat, most in context.wanted.items():
-        for claim in answer[seat][:most]:
-            question = claim.get("question", "")
-            text = question.strip() if isinstance(question, str) else ""
-            claims.append(RawClaim(seat, claim["kind"], tuple(claim["sentences"]), text))
+        own = _own_numbers(context.sentences, seat)
+        claims.extend(_read_claim(seat, claim, own) for claim in answer[seat][:most])
         mark = marks.get(seat) if isinstance(marks, dict) else None
-        if isinstance(mark, dict) and mark.get("after") in ("same", "moved", "unclear"):
-            number = mark.get("sentence")
-            sentence = number if type(number) is int and 0 < number <= len(context.sentences) else None
-            before = context.dialogue.personas[seat].stance.code
-            shifts.append(Shift(speaker=seat, before=before, after=mark["after"], sentence=sentence))
+        if isinstance(mark, dict) and mark.get("after") in _AFTER:
+            shifts.append(_read_shift(seat, mark, context))
     return tuple(claims), tuple(shifts)
 
 
-def _message(role: str, content: str) -> Message:
-    return {"role": role, "content": content}
+def _read_claim(seat: str, claim: Mapping[str, Any], own: Collection[int]) -> RawClaim:
+    question, given = claim.get("question"), claim.get("reasons")
+    found = dict.fromkeys(n for n in given if type(n) is int) if isinstance(given, list) else {}
+    reasons = sorted(n for n in found if n in own and n not in claim["sentences"])
+    text = question.strip() if isinstance(question, str) else ""
+    return RawClaim(seat, claim["kind"], tuple(claim["sentences"]), text, tuple(reasons[:MOST_REASONS]))
+
+
+def _read_shift(seat: str, mark: Mapping[str, Any], context: ReadingContext) -> Shift:
+    number, now = mark.get("sentence"), mark.get("now")
+    return Shift(
+        speaker=seat,
+        before=context.dialogue.personas[seat].stance.code,
+        after=mark["after"],
+        sentence=number if type(number) is int and 0 < number <= len(context.sentences) else None,
+        now=now if type(now) is int and now in context.topic.codes else None,
+    )

@@ -1,227 +1,192 @@
-"""From kept claims to samples: who is asked what, and what is written down about it."""
+"""From what the refinement agent pointed at to candidates, and from chosen candidates to samples and rejections."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from culturepark.culture.scenarios import Topic
-from culturepark.language import LanguagePack, words
-from culturepark.records import Dialogue, Rejected, Sample, Verdict
-from culturepark.refine.agent import Reading
-from culturepark.refine.gates import (
-    Candidate,
-    GateContext,
-    check_question,
-    make_candidate,
-    run_gates,
-    to_claim,
-    widen,
-)
+from culturepark.language import words
+from culturepark.records import Claim, Dialogue, Rejected, Sample, Verdict
+from culturepark.refine.agent import RawClaim, Reading
+from culturepark.refine.candidate import Candidate, StageContext
+from culturepark.refine.forms import FormSettings, give_form
+from culturepark.refine.pointing import Pointed, check_question, make_candidate, to_claim, widen
 from culturepark.refine.sentences import Sentence
+from culturepark.refine.stages import run_stages
+
+# What ended by a fault of ours or a model's form, not by a judgement about the text.
+FAILURES = frozenset({"unverified", "no_score", "unreadable_reply"})
 
 
 @dataclass(frozen=True, slots=True)
-class SampleSettings:
-    """What shapes samples. ``labels`` are words that name a culture, each with the culture's id."""
+class Reader:
+    """What turns claims into candidates. ``labels`` are words that name a culture, each with the culture's id."""
 
-    seed: int
-    min_words: int
-    max_words: int
-    multi_turn_share: float
+    topic: Topic
+    context: StageContext
+    stages: tuple[str, ...]
+    forms: FormSettings
     labels: Mapping[str, str]
 
 
-Outcome = Sample | Rejected
+def make_candidates(
+    dialogue: Dialogue, reading: Reading, sentences: Sequence[Sentence], wanted: Mapping[str, int], reader: Reader
+) -> dict[str, list[Candidate]]:
+    """Each wanted speaker's candidates in order, after the stages that look at one text.
 
-
-def make_outcomes(
-    dialogue: Dialogue,
-    reading: Reading,
-    sentences: Sequence[Sentence],
-    wanted: Mapping[str, int],
-    topic: Topic,
-    language: LanguagePack,
-    settings: SampleSettings,
-    lineage: Mapping[str, Any],
-) -> dict[str, list[Outcome]]:
-    """Each wanted speaker's candidates in order: samples that passed every gate, and those that did not.
-
-    A speaker with fewer claims than wanted gets a rejection ``no_claim`` for each one missing. Which
-    passing candidates are used, and whether a text was seen before, is decided by the run.
+    A speaker with fewer claims than wanted gets an empty candidate for each one missing, dropped as ``no_claim``
+    (or ``unreadable_reply``).
     """
-    found: dict[str, list[Outcome]] = {}
-    names = tuple(p.name for p in dialogue.personas.values())
-    context = GateContext(dialogue, language, names, settings.min_words, settings.max_words)
+    found: dict[str, list[Candidate]] = {}
     for seat, most in wanted.items():
-        if most == 0:
+        if not most:
             continue
-        others = tuple(p.name for s, p in dialogue.personas.items() if s != seat)
-        outcomes: list[Outcome] = []
+        candidates: list[Candidate] = []
         told: set[int] = set()  # turns that already stand whole at the end of a multi-turn sample
         for raw in (c for c in reading.claims if c.speaker == seat):
-            number = len(outcomes) + 1
-            candidate = widen(make_candidate(raw, sentences, language, others), sentences, context)
-            outcome = _judge(dialogue, candidate, number, context, topic, settings, lineage, told)
-            if isinstance(outcome, Sample) and outcome.form == "multi":
-                told.add(candidate.sentences[0].turn)
-            outcomes.append(outcome)
-        while len(outcomes) < most:
+            candidate = _point(dialogue, raw, len(candidates) + 1, sentences, reader)
+            if candidate.dropped is None:
+                candidate = run_stages(candidate, reader.context, reader.stages, "text")
+            if candidate.dropped is None:
+                candidate = give_form(candidate, sentences, reader.forms, reader.context, reader.stages, told)
+            candidates.append(candidate)
+        while len(candidates) < most:
             reason, evidence = ("unreadable_reply", reading.error) if reading.error else ("no_claim", "")
-            status = "failed" if reading.error else "rejected"
-            outcomes.append(_reject(dialogue, seat, len(outcomes) + 1, topic, "extract", reason, evidence, status))
-        found[seat] = outcomes
+            candidates.append(drop_empty(dialogue, seat, len(candidates) + 1, "extract", reason, evidence))
+        found[seat] = candidates
     return found
 
 
-def reject_all(dialogue: Dialogue, wanted: Mapping[str, int], topic: Topic) -> dict[str, list[Outcome]]:
+def drop_all(dialogue: Dialogue, wanted: Mapping[str, int]) -> dict[str, list[Candidate]]:
     """A dialogue that was rejected or failed takes every sample wanted from it along."""
-    status = "failed" if dialogue.status == "failed" else "rejected"
     return {
-        seat: [
-            _reject(dialogue, seat, k + 1, topic, "dialogue", dialogue.reason, dialogue.detail, status)
-            for k in range(most)
-        ]
+        seat: [drop_empty(dialogue, seat, k + 1, "dialogue", dialogue.reason, dialogue.detail) for k in range(most)]
         for seat, most in wanted.items()
         if most
     }
 
 
-def _judge(
-    dialogue: Dialogue,
-    candidate: Candidate,
-    number: int,
-    context: GateContext,
-    topic: Topic,
-    settings: SampleSettings,
-    lineage: Mapping[str, Any],
-    told: set[int],
-) -> Outcome:
-    seat = candidate.raw.speaker
-    name = f"{dialogue.id}-{seat}{number}"
-    chance = random.Random(f"{settings.seed}/{name}")
-    fault = check_question(candidate.raw.question, context.names, settings.labels, context.language)
-    question = chance.choice(topic.questions) if fault else candidate.raw.question
-    verdicts = run_gates(candidate, context)
-    opening = chance.choice(topic.questions)  # what a talk answers from its beginning
-    form, messages = _write_messages(dialogue, candidate, question, opening, chance, settings, told)
-    if form == "multi" and verdicts[-1].kept:
-        verdicts = (*verdicts, _check_talk(messages, context))
-        if not verdicts[-1].kept:  # the claim is fine, the talk around it is not: ask it on its own
-            form, messages = "single", _ask_alone(question, candidate)
-            verdicts = verdicts[:-1]
-    claim = to_claim(candidate, question)
-    if not verdicts[-1].kept:
-        last = verdicts[-1]
-        return _reject(
-            dialogue, seat, number, topic, last.stage, last.reason, last.evidence, "rejected", claim, verdicts
-        )
+def drop_empty(dialogue: Dialogue, seat: str, number: int, stage: str, reason: str, evidence: str) -> Candidate:
+    """A candidate that never came to words."""
+    verdict = Verdict(stage=stage, kept=False, reason=reason, evidence=evidence[:300])
+    return replace(_empty(dialogue, seat, number), verdicts=(verdict,))
+
+
+def _empty(dialogue: Dialogue, seat: str, number: int) -> Candidate:
     persona = dialogue.personas[seat]
-    return Sample(
-        id=name,
-        messages=tuple(messages),
+    return Candidate(
+        id=f"{dialogue.id}-{seat}{number}",
+        text="",
+        question="",
         culture=persona.culture,
         country=persona.country,
-        language=context.language.tag,
+        topic=dialogue.topic,
+        answer=persona.stance.code,
+        kind="opinion",
+        speaker=seat,
+        dialogue=dialogue,
+    )
+
+
+def _point(dialogue: Dialogue, raw: RawClaim, number: int, sentences: Sequence[Sentence], reader: Reader) -> Candidate:
+    names, pack, limits = reader.context.names, reader.context.pack, reader.context.limits
+    others = tuple(p.name for s, p in dialogue.personas.items() if s != raw.speaker)
+    pointed: Pointed = widen(make_candidate(raw, sentences, pack, others), sentences, pack, limits.min_words, names)
+    base = replace(_empty(dialogue, raw.speaker, number), kind=raw.kind)  # type: ignore[arg-type]
+    fault = check_question(raw.question, names, reader.labels, pack)
+    question = reader.forms.pick(base.id, "question", reader.topic.questions) if fault else raw.question
+    if not pointed.sentences:
+        evidence = f"sentences {list(raw.sentences)}"
+        verdict = Verdict(stage="extract", kept=False, reason="points_nowhere", evidence=evidence)
+        return replace(base, claim=to_claim(pointed, question, base.id), verdicts=(verdict,))
+    tags = (f"question_from_topic:{fault}",) if fault else ()
+    claim = to_claim(pointed, question, base.id)
+    return replace(base, text=pointed.answer, question=question, claim=claim, tags=tags)
+
+
+def make_sample(
+    candidate: Candidate, dialogue: Dialogue, topic: Topic, lineage: Mapping[str, Any], rival: Rival | None = None
+) -> Sample:
+    """The sample of a candidate that passed everything; ``rival`` is the rejected side of a preference pair."""
+    seat, persona = candidate.speaker, dialogue.personas[candidate.speaker]
+    claim = candidate.claim or Claim(speaker=seat, kind=candidate.kind, quotes=())
+    turns = [t for t in dialogue.turns if t.index in {q.turn for q in claim.quotes}]
+    fault = next((t.partition(":")[2] for t in candidate.tags if t.startswith("question_from_topic:")), "")
+    story = {
+        **lineage,
+        "survey": dialogue.seeds[seat].model_dump(mode="json"),
+        "dialogue": dialogue.id,
+        "style": dialogue.style,
+        "scene": dialogue.scene,
+        "speaker": seat,
+        "persona": persona.id,
+        "persona_draw": persona.draw,
+        "claim": claim.model_dump(mode="json"),
+        "question_from": "topic (opens a talk)"
+        if candidate.form in ("multi", "preference")
+        else f"topic ({fault})"
+        if fault
+        else "refinement agent",
+        "requests": [t.request for t in turns],
+        "turn_models": sorted({t.model for t in turns}),
+        "prompts": dialogue.prompts,
+    }
+    if rival:
+        story["rival"] = rival.source
+    return Sample(
+        id=candidate.id,
+        messages=(*(dict(m) for m in candidate.lead), {"role": "assistant", "content": candidate.final}),
+        culture=candidate.culture,
+        country=candidate.country,
+        language=dialogue.language,
         topic=topic.id,
         theme=topic.theme,
-        answer=persona.stance.code,
+        answer=candidate.answer,
         answer_label=persona.stance.label,
-        kind=candidate.raw.kind,
-        form=form,  # type: ignore[arg-type]
-        lineage={
-            **lineage,
-            "survey": dialogue.seeds[seat].model_dump(mode="json"),
-            "dialogue": dialogue.id,
-            "style": dialogue.style,
-            "scene": dialogue.scene,
-            "speaker": seat,
-            "persona": persona.id,
-            "persona_draw": persona.draw,
-            "claim": claim.model_dump(mode="json"),
-            "question_from": "topic (opens a talk)"
-            if form == "multi"
-            else f"topic ({fault})"
-            if fault
-            else "refinement agent",
-            "requests": [t.request for t in dialogue.turns if t.index in {q.turn for q in claim.quotes}],
-            "turn_models": sorted({t.model for t in dialogue.turns if t.index in {q.turn for q in claim.quotes}}),
-            "prompts": dialogue.prompts,
-        },
-        verdicts=verdicts,
+        kind=candidate.kind,
+        form=candidate.form,
+        lineage=story,
+        verdicts=candidate.verdicts,
+        findings=candidate.findings,
+        tags=tuple(t for t in candidate.tags if not t.startswith("question_from_topic")),
+        rejected=({"role": "assistant", "content": rival.text},) if rival else (),
+        origin=rival.origin if rival else "",  # type: ignore[arg-type]
     )
 
 
-def _ask_alone(question: str, candidate: Candidate) -> list[dict[str, str]]:
-    return [{"role": "user", "content": question}, {"role": "assistant", "content": candidate.answer}]
-
-
-def _write_messages(
-    dialogue: Dialogue,
-    candidate: Candidate,
-    question: str,
-    opening: str,
-    chance: random.Random,
-    settings: SampleSettings,
-    told: set[int],
-) -> tuple[str, list[dict[str, str]]]:
-    """One question and answer, or (a set share) the stretch of talk that leads to the claim's turn."""
-    single = _ask_alone(question, candidate)
-    wants_talk = chance.random() < settings.multi_turn_share
-    if not wants_talk or len(dialogue.personas) != 2 or not candidate.sentences:
-        return "single", single
-    turn = candidate.sentences[0].turn
-    if turn < 2 or turn in told:
-        return "single", single
-    own, other, last = dialogue.turns[turn - 2], dialogue.turns[turn - 1], dialogue.turns[turn]
-    return "multi", [
-        {"role": "user", "content": opening},
-        {"role": "assistant", "content": own.text},
-        {"role": "user", "content": other.text},
-        {"role": "assistant", "content": last.text},
-    ]
-
-
-def _check_talk(messages: Sequence[Mapping[str, str]], context: GateContext) -> Verdict:
-    """The other turns of a multi-turn sample must pass the harm and role checks as well."""
-    for text in (m["content"] for m in messages):
-        for kind in ("refusal", "machine", "role_leak", "essentialism"):
-            found = context.language.find(kind, text)
-            if found:
-                return Verdict(stage="talk", kept=False, reason=kind, evidence=found)
-    return Verdict(stage="talk", kept=True)
-
-
-def _reject(
-    dialogue: Dialogue,
-    seat: str,
-    number: int,
-    topic: Topic,
-    stage: str,
-    reason: str,
-    evidence: str,
-    status: str,
-    claim: Any = None,
-    verdicts: tuple[Verdict, ...] = (),
-) -> Rejected:
-    persona = dialogue.personas[seat]
+def make_rejected(candidate: Candidate, dialogue: Dialogue) -> Rejected:
+    """The ledger entry of a candidate that was dropped."""
+    last = candidate.verdicts[-1]
+    failed = last.reason in FAILURES or last.reason.startswith("call_")
+    failed = failed or (last.stage == "dialogue" and dialogue.status == "failed")
     return Rejected(
-        id=f"{dialogue.id}-{seat}{number}",
-        status=status,  # type: ignore[arg-type]
-        stage=stage,
-        reason=reason,
-        evidence=evidence[:300],
-        culture=persona.culture,
-        country=persona.country,
-        topic=topic.id,
-        answer=persona.stance.code,
+        id=candidate.id,
+        status="failed" if failed else "rejected",
+        stage=last.stage,
+        reason=last.reason,
+        evidence=last.evidence[:300],
+        culture=candidate.culture,
+        country=candidate.country,
+        topic=candidate.topic,
+        answer=candidate.answer,
         dialogue=dialogue.id,
-        speaker=seat,
-        claim=claim,
-        verdicts=verdicts,
+        speaker=candidate.speaker,
+        claim=candidate.claim,
+        verdicts=candidate.verdicts,
+        findings=candidate.findings,
+        tags=candidate.tags,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """The rejected answer of a preference pair, where it comes from, and which candidate it was."""
+
+    text: str
+    origin: str
+    source: str
 
 
 # Parts of countries' names that say nothing by themselves.

@@ -6,15 +6,16 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from culturepark.config import RunConfig
+from culturepark.config import RunConfig, split_judge
 from culturepark.errors import CallError, ConfigError, EndpointError
 from culturepark.llm.base import ChatClient
 from culturepark.llm.http import HttpClient
 from culturepark.llm.limits import CountingClient, RetryEvent, RetryingClient, WindowClient
 from culturepark.llm.replay import ReplayClient, ReplyLog
+from culturepark.refine.judges import Judge
 from culturepark.runs.runner import Draining, Gate
 from culturepark.runs.work import ModelSetup
 
@@ -25,6 +26,10 @@ Say = Callable[[str], None]
 LOCAL_REMARK = (
     "Using the embedded model (SmolLM2-135M): it is for trying things out, not for data to train on. "
     "For real data set --base-url and --model, or OPENAI_API_KEY."
+)
+UNJUDGED_REMARK = (
+    "The embedded model is too small to verify or judge anything: only the rule stages check its samples, and each is "
+    "tagged 'unjudged'. Name a capable judge with --judges MODEL@URL."
 )
 
 
@@ -94,15 +99,17 @@ async def open_engine(
     shard_of: Callable[[str], int],
     say: Say = lambda text: None,
     on_retry: Callable[[RetryEvent], None] = lambda event: None,
+    replies: Path | None = None,
 ) -> AsyncIterator[Engine]:
     """Start what must be started and stack the wrappers; everything is stopped again on leaving.
 
-    ``shard_of`` tells which file of the reply log holds a call.
+    ``shard_of`` tells which file of the reply log holds a call; the log lies in ``replies`` (default: in the run).
     """
     async with AsyncExitStack() as stack:
         transport, setup, slots = await _open_transport(config, folder, say, stack)
+        log = ReplyLog(replies or folder / "replies", shard_of=shard_of, durable=config.durability == "power")
+        stack.callback(log.close)
         gate = Gate(transport)
-        window = WindowClient(gate, slots)
         counting: CountingClient
 
         def note(event: RetryEvent) -> None:
@@ -116,14 +123,43 @@ async def open_engine(
                     raise Draining
                 await asyncio.sleep(min(left, 0.25))
 
-        retrying = RetryingClient(
-            window, tries=config.tries, on_event=note, outage_s=config.outage_patience, sleep=sleep
-        )
-        log = ReplyLog(folder / "replies", shard_of=shard_of, durable=config.durability == "power")
-        stack.callback(log.close)
-        counting = CountingClient(ReplayClient(retrying, log))
+        def wrap(inner: ChatClient) -> ReplayClient:
+            window = WindowClient(inner, slots)
+            retrying = RetryingClient(
+                window, tries=config.tries, on_event=note, outage_s=config.outage_patience, sleep=sleep
+            )
+            return ReplayClient(retrying, log)
+
+        counting = CountingClient(wrap(gate))
         stack.push_async_callback(counting.close)
-        yield Engine(counting, setup, gate, counting, log, slots)
+        panel = []
+        for judge in config.judges:
+            name, url, variable = split_judge(judge)
+            client: ChatClient = counting
+            if url is not None or config.engine in ("langchain", "mock", "local", "vllm"):
+                own = _open_judge(config, name, url, variable)
+                if own is not None:
+                    client = counting.beside(wrap(Gate(own, gate)))
+                    stack.push_async_callback(own.close)
+            panel.append(Judge(name, client, name))
+        if not panel and config.engine == "local":
+            say(UNJUDGED_REMARK)
+        elif not panel:
+            panel = [Judge(setup.refine_model, counting, setup.refine_model)]
+        yield Engine(counting, replace(setup, panel=tuple(panel)), gate, counting, log, slots)
+
+
+def _open_judge(config: RunConfig, name: str, url: str | None, variable: str | None) -> ChatClient | None:
+    """A client of its own for a judge elsewhere; ``None`` when the run's client serves it. A key goes only where named."""
+    if url is not None:
+        return HttpClient(url, os.environ.get(variable or "") or None, timeout_s=config.timeout)
+    if config.engine == "langchain":
+        from culturepark.llm.langchain import open_langchain
+
+        return open_langchain(name)
+    if config.engine == "mock":
+        return None
+    raise ConfigError(f"judge {name!r}: --engine {config.engine} serves one model; say where it is: {name}@URL")
 
 
 async def _open_transport(
@@ -151,8 +187,9 @@ async def _open_transport(
         url = await stack.enter_async_context(server)
         # vLLM's CPU build dies on seeded requests, and the reply log makes seeds needless.
         client = HttpClient(url, None, timeout_s=config.timeout)
-        return client, ModelSetup(model, refine, size, send_seeds=False), config.concurrency
-    return _http_client(config, config.base_url or OPENAI_URL), ModelSetup(model, refine, size), config.concurrency
+        return client, ModelSetup(model, refine, size, send_seeds=False, probabilities=True), config.concurrency
+    setup = ModelSetup(model, refine, size, probabilities=True)
+    return _http_client(config, config.base_url or OPENAI_URL), setup, config.concurrency
 
 
 async def _open_local(

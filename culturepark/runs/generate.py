@@ -4,33 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import platform
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from culturepark.config import RUN_KEYS, RunConfig, build_config, fingerprint
-from culturepark.errors import ConfigError, DataError, ShortfallError
-from culturepark.files import replace_file
+from culturepark.errors import ConfigError, ShortfallError
 from culturepark.language import load_language
 from culturepark.prompts import Prompts
-from culturepark.records import SCHEMA_VERSION
 from culturepark.runs.engines import Engine, choose_engine, open_engine, settle_model
 from culturepark.runs.folder import Run
 from culturepark.runs.journal import RunFolder, read_manifest
+from culturepark.runs.manifest import Reporter
 from culturepark.runs.plan import Plan
 from culturepark.runs.progress import Display, choose_display, watch
-from culturepark.runs.report import measure_fidelity, tabulate_stances, write_readme, write_stances
 from culturepark.runs.runner import Runner
-from culturepark.runs.work import Sources, Workshop, load_sources, plan_run
-from culturepark.version import __version__
-
-MANIFEST_EVERY_S = 5.0
+from culturepark.runs.sieve import Sieve, read_screened
+from culturepark.runs.sources import Sources, load_sources, plan_run
+from culturepark.runs.stored import StoredTalks
+from culturepark.runs.tools import Toolbox
+from culturepark.runs.work import Workshop
 
 
 @dataclass(frozen=True)
@@ -45,6 +41,7 @@ class Prepared:
     fingerprint: str
     max_candidates: int
     remark: str
+    tools: Toolbox
 
 
 def generate(**settings: Any) -> Run:
@@ -85,13 +82,13 @@ def run_blocking(make: Callable[[], Any]) -> Any:
     return box[0]
 
 
-async def prepare(config: RunConfig) -> Prepared:
+async def prepare(config: RunConfig, stored: StoredTalks | None = None) -> Prepared:
     """Settle engine, model, plan and folder. The only call it may make asks a server for its models."""
     sources = load_sources(config)
     plan = plan_run(config, sources)
     config, remark = choose_engine(config)
     config = await settle_model(config)
-    return _put_together(config, sources, plan, remark)
+    return _put_together(config, sources, plan, remark, stored)
 
 
 def prepare_offline(config: RunConfig) -> Prepared:
@@ -101,15 +98,20 @@ def prepare_offline(config: RunConfig) -> Prepared:
     return _put_together(config, sources, plan, "")
 
 
-def _put_together(config: RunConfig, sources: Sources, plan: Plan, remark: str) -> Prepared:
+def _put_together(
+    config: RunConfig, sources: Sources, plan: Plan, remark: str, stored: StoredTalks | None = None
+) -> Prepared:
     prompts = Prompts(config.settle_prompt_size(), Path(config.prompts) if config.prompts else None)
     load_language(config.language)
-    mark = fingerprint(config.data_part(), {**sources.hashes, **prompts.hashes})
+    talks = {"talks": stored.mark} if stored else {}
+    mark = fingerprint(config.data_part(), {**sources.hashes, **prompts.hashes, **talks})
     ceiling = config.max_candidates or 5 * config.n + 50
     if ceiling < config.n:
         raise ConfigError(f"max_candidates ({ceiling}) is below n ({config.n}); raise it or leave it out")
-    path = Path(config.output_dir) if config.output_dir else Path("outputs") / _name_run(config, mark)
-    return Prepared(config, sources, plan, prompts, path, mark, ceiling, remark)
+    default = stored.path.with_name(f"{stored.path.name}-refined-{mark[:8]}") if stored else None
+    path = Path(config.output_dir) if config.output_dir else default or Path("outputs") / _name_run(config, mark)
+    tools = Toolbox(config, sources.profiles)
+    return Prepared(config, sources, plan, prompts, path, mark, ceiling, remark, tools)
 
 
 def _name_run(config: RunConfig, mark: str) -> str:
@@ -123,17 +125,17 @@ async def execute(config: RunConfig, display: Display) -> Run:
         prepared = await prepare(config)
         if prepared.remark:
             display.say(prepared.remark)
-        fresh = _check_folder(prepared)
+        fresh = check_folder(prepared)
         folder = RunFolder(prepared.path, durable=config.durability == "power")
         try:
-            return await _execute_in(prepared, folder, display, fresh)
+            return await execute_in(prepared, folder, display, fresh)
         finally:
             folder.close()
     finally:
         display.close()
 
 
-def _check_folder(prepared: Prepared) -> bool:
+def check_folder(prepared: Prepared) -> bool:
     """May this run work in its folder? Returns whether it begins; refuses to mix two runs."""
     config, path = prepared.config, prepared.path
     if not (path / "manifest.json").exists():
@@ -161,13 +163,18 @@ def _describe_difference(manifest: Mapping[str, Any], prepared: Prepared) -> str
     return "; ".join(parts[:4]) or "made by another version"
 
 
-async def _execute_in(prepared: Prepared, folder: RunFolder, display: Display, fresh: bool) -> Run:
-    runner = Runner(prepared.plan, folder, prepared.config.n, prepared.max_candidates)
-    writer = _Reporter(prepared, folder, runner, {} if fresh else read_manifest(prepared.path))
+async def execute_in(
+    prepared: Prepared, folder: RunFolder, display: Display, fresh: bool, stored: StoredTalks | None = None
+) -> Run:
+    """Do the work in an open folder; with ``stored`` no talk is held anew and a short run is no error."""
+    runner = Runner(
+        prepared.plan, folder, prepared.config.n, prepared.max_candidates, stored.has if stored else lambda slot: True
+    )
+    writer = Reporter(prepared, folder, runner, {} if fresh else read_manifest(prepared.path))
     if runner.state != "stopped":
         display.say(f"Nothing to do: {prepared.path} is {runner.state} with {runner.counts.accepted} samples.")
         writer.finish(runner.state)
-        return _deliver(prepared, runner)
+        return _deliver(prepared, runner, stored)
     for remark in prepared.plan.remarks if fresh else ():
         display.say(f"Plan: {remark}.")
     if not fresh:
@@ -176,25 +183,44 @@ async def _execute_in(prepared: Prepared, folder: RunFolder, display: Display, f
     writer.write("running")
     state = "stopped"
     try:
-        async with open_engine(prepared.config, prepared.path, runner.shard_of, display.say) as engine:
-            workshop = Workshop(prepared.config, prepared.sources, engine.setup, engine.client)
+        shard_of = stored.shard_of if stored else runner.shard_of
+        replies = stored.replies if stored else None
+        async with open_engine(prepared.config, prepared.path, shard_of, display.say, replies=replies) as engine:
+            workshop = Workshop(
+                prepared.config,
+                prepared.sources,
+                engine.setup,
+                engine.client,
+                prepared.prompts,
+                prepared.tools,
+                stored.find if stored else None,
+            )
+            sieve = Sieve(prepared.tools, workshop)
+            sieve.restore(*read_screened(Run(prepared.path)))
             writer.engine = engine
-            state = await _run_watched(prepared, runner, workshop, engine, display, writer)
+            state = await run_watched(prepared, runner, workshop, sieve, engine, display, writer)
     finally:
         writer.finish(state)
     if state == "stopped":
         raise KeyboardInterrupt
-    return _deliver(prepared, runner)
+    return _deliver(prepared, runner, stored)
 
 
-async def _run_watched(
-    prepared: Prepared, runner: Runner, workshop: Workshop, engine: Engine, display: Display, writer: _Reporter
+async def run_watched(
+    prepared: Prepared,
+    runner: Runner,
+    workshop: Workshop,
+    sieve: Sieve,
+    engine: Engine,
+    display: Display,
+    writer: Reporter,
 ) -> str:
+    """Let the runner work while the screen and the manifest are kept fresh; Ctrl-C drains, the second one stops."""
     totals: Callable[[], dict[str, Any]] = lambda: engine.counting.snapshot()["all"]  # noqa: E731
     watcher = asyncio.create_task(watch(display, runner.progress, totals, writer.beat))
     # Somewhat more talks open than slots, so that a slot never waits for a talk to begin.
     open_talks = engine.in_flight + max(2, engine.in_flight // 4)
-    work = asyncio.ensure_future(runner.run(workshop, engine.gate, engine.log, open_talks))
+    work = asyncio.ensure_future(runner.run(workshop, sieve, engine.gate, engine.log, open_talks))
     try:
         with _on_interrupt(lambda: _drain(runner, display, prepared.path), work.cancel):
             return await work
@@ -237,8 +263,8 @@ def _on_interrupt(first: Callable[[], None], second: Callable[[], Any]) -> Itera
             loop.remove_signal_handler(number)
 
 
-def _deliver(prepared: Prepared, runner: Runner) -> Run:
-    if runner.state == "short":
+def _deliver(prepared: Prepared, runner: Runner, stored: StoredTalks | None) -> Run:
+    if runner.state == "short" and stored is None:
         cells = runner.progress.short_cells
         worst = sorted(cells.items(), key=lambda cell: (-cell[1], cell[0]))[:3]
         shown = ", ".join(f"{c} {t} answer {a} lacks {k}" for (c, t, a), k in worst)
@@ -249,97 +275,3 @@ def _deliver(prepared: Prepared, runner: Runner) -> Run:
             f"See 'culturepark status {prepared.path}', or run again with a higher --max-candidates"
         )
     return Run(prepared.path)
-
-
-class _Reporter:
-    """Writes the derived files of a run: manifest, stance table, README."""
-
-    def __init__(self, prepared: Prepared, folder: RunFolder, runner: Runner, before: Mapping[str, Any]) -> None:
-        self._prepared, self._folder, self._runner, self._before = prepared, folder, runner, before
-        self.engine: Engine | None = None
-        self._written = 0.0
-        self._fidelity: dict[str, dict[str, Any]] = {}
-        self._created = before.get("created") or _now()
-
-    def beat(self) -> None:
-        """Refresh the manifest every few seconds."""
-        if time.monotonic() - self._written > MANIFEST_EVERY_S:
-            self.write("running")
-
-    def write(self, state: str) -> dict[str, Any]:
-        """Replace the manifest."""
-        prepared, counts = self._prepared, self._runner.counts
-        manifest = {
-            "schema_version": SCHEMA_VERSION,
-            "fingerprint": prepared.fingerprint,
-            "state": state,
-            "created": self._created,
-            "updated": _now(),
-            "config": prepared.config.model_dump(mode="json"),
-            "files": {**prepared.sources.hashes, **prepared.prompts.hashes},
-            "versions": find_versions(),
-            "counts": {
-                "candidates": counts.candidates,
-                "accepted": counts.accepted,
-                "rejected": counts.rejected,
-                "failed": counts.failed,
-                "dialogues": counts.dialogues,
-                "dialogues_finished": counts.finished,
-                "by_culture": dict(sorted(counts.cultures.items())),
-                "reasons": dict(counts.reasons.most_common()),
-                "stops": dict(counts.stops.most_common()),
-                "calls": counts.calls,
-                "input_tokens": counts.input_tokens,
-                "cached_tokens": counts.cached_tokens,
-                "output_tokens": counts.output_tokens,
-            },
-            "plan": {
-                "dialogues": len(prepared.plan.slots),
-                "max_candidates": prepared.max_candidates,
-                "not_asked": {c: list(t) for c, t in prepared.plan.not_asked.items()},
-                "remarks": list(prepared.plan.remarks),
-                "short_cells": [[*cell, k] for cell, k in sorted(self._runner.progress.short_cells.items())],
-            },
-            "calls_this_sitting": self.engine.counting.snapshot() if self.engine else {},
-            "survey_note": "World Values Survey wave 7, unweighted shares; non-profit use, cite, no redistribution",
-        }
-        manifest["fidelity"] = self._before.get("fidelity", {}) if state == "running" else self._fidelity
-        self._folder.write_manifest(manifest)
-        self._written = time.monotonic()
-        return manifest
-
-    def finish(self, state: str) -> None:
-        """Write all derived files at the end of a sitting."""
-        prepared, counts = self._prepared, self._runner.counts
-        rows = tabulate_stances(prepared.plan, prepared.sources, prepared.config.weighting, counts)
-        self._fidelity = measure_fidelity(rows)
-        manifest = self.write(state)
-        try:
-            replace_file(prepared.path / "stances.csv", write_stances(rows))
-            readme = write_readme(manifest, counts, self._fidelity, prepared.plan.remarks)
-            replace_file(prepared.path / "README.md", readme)
-        except OSError as error:
-            raise DataError(f"{prepared.path}: cannot be written ({error.strerror})") from error
-
-
-def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-
-
-def find_versions() -> dict[str, str]:
-    """Versions of everything that shapes a run, as installed."""
-    found = {"culturepark": __version__, "python": platform.python_version()}
-    for package in (
-        "langgraph",
-        "langchain-openai",
-        "pydantic",
-        "numpy",
-        "aiohttp",
-        "sentencex",
-        "py3langid",
-        "xllamacpp",
-        "vllm",
-    ):
-        with contextlib.suppress(PackageNotFoundError):
-            found[package] = version(package)
-    return found

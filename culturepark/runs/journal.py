@@ -25,7 +25,11 @@ DATA_FILES = ("dialogues.jsonl", "samples.jsonl", "rejected.jsonl")
 
 @dataclass(slots=True)
 class Counts:
-    """What a run has so far. ``cells`` counts accepted samples by (culture, topic, answer)."""
+    """What a run has so far.
+
+    ``cells`` counts accepted samples by (culture, topic, answer), ``asked`` all candidates likewise. ``usage`` has
+    calls, input, cached and output tokens by purpose; ``stages`` has candidates seen and dropped by stage and culture.
+    """
 
     dialogues: int = 0
     finished: int = 0
@@ -40,6 +44,12 @@ class Counts:
     stops: Counter[str] = field(default_factory=Counter)
     cultures: Counter[str] = field(default_factory=Counter)
     cells: Counter[tuple[str, str, int]] = field(default_factory=Counter)
+    asked: Counter[tuple[str, str, int]] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
+    forms: Counter[str] = field(default_factory=Counter)
+    tags: Counter[str] = field(default_factory=Counter)
+    usage: dict[str, list[int]] = field(default_factory=dict)
+    stages: dict[str, dict[str, list[int]]] = field(default_factory=dict)
 
     @property
     def candidates(self) -> int:
@@ -63,18 +73,35 @@ class Counts:
         for culture, topic, code, count in line["cells"]:
             self.cells[culture, topic, code] += count
             self.cultures[culture] += count
+        for culture, topic, code, count in line["asked"]:
+            self.asked[culture, topic, code] += count
+        self.kinds.update(line["kinds"])
+        self.forms.update(line["forms"])
+        self.tags.update(line["tags"])
+        for purpose, numbers in line["usage"].items():
+            _add(self.usage.setdefault(purpose, [0, 0, 0, 0]), numbers)
+        for stage, culture, seen, dropped in line["stages"]:
+            _add(self.stages.setdefault(stage, {}).setdefault(culture, [0, 0]), (seen, dropped))
+
+
+def _add(total: list[int], numbers: Sequence[int]) -> None:
+    for place, number in enumerate(numbers):
+        total[place] += number
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """One dialogue with everything that came of it, ready to be written."""
+    """One dialogue with everything that came of it, ready to be written.
+
+    ``indexed`` names the spare claims that later talks are compared with.
+    """
 
     position: int
     dialogue: Dialogue
     samples: Sequence[Sample]
     rejected: Sequence[Rejected]
     missing: tuple[int, ...]
-    texts: tuple[str, ...]
+    indexed: tuple[str, ...]
 
 
 class RunFolder:
@@ -90,7 +117,7 @@ class RunFolder:
         self._durable = durable
         try:
             path.mkdir(parents=True, exist_ok=True)
-            self._lock = _take_lock(path / ".lock")
+            self._lock = take_lock(path / ".lock")
             cut_torn_tail(path / "journal.jsonl")
             self.lines, ends = self._read_journal()
             self._cut_data(ends)
@@ -164,6 +191,8 @@ def _journal_line(commit: Commit) -> dict[str, Any]:
     dialogue = commit.dialogue
     cells = Counter((s.culture, s.topic, s.answer) for s in commit.samples)
     failed = sum(r.status == "failed" for r in commit.rejected)
+    records: list[Sample | Rejected] = [*commit.samples, *commit.rejected]
+    asked = Counter((r.culture, r.topic, r.answer) for r in records)
     return {
         "position": commit.position,
         "id": dialogue.id,
@@ -175,10 +204,27 @@ def _journal_line(commit: Commit) -> dict[str, Any]:
         "missing": list(commit.missing),
         "reasons": dict(Counter(r.reason for r in commit.rejected)),
         "cells": [[*cell, count] for cell, count in cells.items()],
-        "texts": list(commit.texts),
+        "asked": [[*cell, count] for cell, count in asked.items()],
+        "kinds": dict(Counter(s.kind for s in commit.samples)),
+        "forms": dict(Counter(s.form for s in commit.samples)),
+        "tags": dict(Counter(t.partition(":")[0] for s in commit.samples for t in s.tags)),
+        "stages": _count_stages(records),
+        "indexed": list(commit.indexed),
+        "usage": {purpose: list(numbers) for purpose, numbers in dialogue.usage.items()},
         "calls": dialogue.calls,
         "tokens": [dialogue.input_tokens, dialogue.cached_tokens, dialogue.output_tokens],
     }
+
+
+def _count_stages(records: Sequence[Sample | Rejected]) -> list[list[Any]]:
+    """[stage, culture, candidates seen, candidates dropped] of every stage that gave a verdict."""
+    seen: Counter[tuple[str, str]] = Counter()
+    dropped: Counter[tuple[str, str]] = Counter()
+    for record in records:
+        for verdict in record.verdicts:
+            seen[verdict.stage, record.culture] += 1
+            dropped[verdict.stage, record.culture] += not verdict.kept
+    return [[*key, count, dropped[key]] for key, count in seen.items()]
 
 
 def _line_crc(line: Mapping[str, Any]) -> int:
@@ -236,8 +282,11 @@ def _write_all(file: IO[bytes], chunk: bytes, durable: bool) -> None:
         os.fsync(file.fileno())
 
 
-def _take_lock(path: Path) -> IO[bytes]:
-    """An advisory lock that ends with the process that holds it, however that ends."""
+def take_lock(path: Path) -> IO[bytes]:
+    """An advisory lock that ends with the process that holds it, however that ends.
+
+    Raises ``ConfigError`` when another process holds it.
+    """
     file = path.open("ab")
     try:
         import fcntl

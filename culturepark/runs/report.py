@@ -14,9 +14,20 @@ from culturepark.culture.personas import country_weights
 from culturepark.culture.surveys import js_distance
 from culturepark.runs.journal import Counts
 from culturepark.runs.plan import Plan
-from culturepark.runs.work import Sources
+from culturepark.runs.sources import Sources
 
-COLUMNS = ("culture", "topic", "item", "code", "label", "survey_share", "planned", "accepted", "accepted_share")
+COLUMNS = (
+    "culture",
+    "topic",
+    "item",
+    "code",
+    "label",
+    "survey_share",
+    "planned",
+    "candidates",
+    "accepted",
+    "accepted_share",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +41,7 @@ class StanceRow:
     label: str
     survey_share: float
     planned: int
+    candidates: int
     accepted: int
     accepted_share: float
 
@@ -48,16 +60,17 @@ def tabulate_stances(plan: Plan, sources: Sources, weighting: str, counts: Count
             planned = plan.quotas.get((culture, topic, code), 0)
             label = record.point(code).label
             part = accepted / total if total else 0.0
-            rows.append(StanceRow(culture, topic, record.item, code, label, share, planned, accepted, part))
+            asked = counts.asked[culture, topic, code]
+            rows.append(StanceRow(culture, topic, record.item, code, label, share, planned, asked, accepted, part))
     return rows
 
 
 def measure_fidelity(rows: list[StanceRow]) -> dict[str, dict[str, Any]]:
     """Per culture: mean and largest Jensen-Shannon distance (log base 2) of accepted samples to the survey.
 
-    ``floor`` is the mean distance of the plan's own whole numbers: what rounding alone costs at this n.
-    Topics without an accepted sample are counted in ``topics_empty`` and not in the means. ``off_plan`` is
-    how many samples the plan wanted and the run does not have.
+    ``before`` is the distance of all candidates, refused ones too; ``floor`` is the mean distance of the plan's own
+    whole numbers: what rounding alone costs at this n. Topics without an accepted sample are counted in
+    ``topics_empty`` and not in the means. ``off_plan`` is how many samples the plan wanted and the run does not have.
     """
     by_culture: dict[str, dict[str, list[StanceRow]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
@@ -65,11 +78,13 @@ def measure_fidelity(rows: list[StanceRow]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for culture, topics in by_culture.items():
         distances: dict[str, float] = {}
-        floors = []
+        floors, before = [], []
         for topic, group in topics.items():
             survey = {r.code: r.survey_share for r in group}
             if sum(r.planned for r in group):
                 floors.append(js_distance(survey, {r.code: r.planned for r in group}))
+            if sum(r.candidates for r in group):
+                before.append(js_distance(survey, {r.code: r.candidates for r in group}))
             if sum(r.accepted for r in group):
                 distances[topic] = js_distance(survey, {r.code: r.accepted for r in group})
         worst = max(distances, key=lambda t: distances[t]) if distances else ""
@@ -80,6 +95,7 @@ def measure_fidelity(rows: list[StanceRow]) -> dict[str, dict[str, Any]]:
             "js_mean": round(mean(distances.values()), 4) if distances else None,
             "js_max": round(distances[worst], 4) if worst else None,
             "js_max_topic": worst,
+            "js_before": round(mean(before), 4) if before else None,
             "js_floor": round(mean(floors), 4) if floors else None,
         }
     return found
@@ -100,6 +116,7 @@ def write_stances(rows: list[StanceRow]) -> str:
                 row.label,
                 f"{row.survey_share:.4f}",
                 row.planned,
+                row.candidates,
                 row.accepted,
                 f"{row.accepted_share:.4f}",
             ]

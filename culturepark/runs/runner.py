@@ -7,21 +7,18 @@ depends on which reply was faster: the same replies give the same bytes, however
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from culturepark.dialogue.views import SEATS
 from culturepark.errors import DataError
-from culturepark.language import words
 from culturepark.llm.base import ChatClient, Reply, Request
 from culturepark.llm.replay import ReplyLog
-from culturepark.records import Claim, Rejected, Sample, Verdict
-from culturepark.runs.journal import Commit, Counts, RunFolder
+from culturepark.runs.journal import Counts, RunFolder
 from culturepark.runs.plan import Plan, Slot, replace_slot
-from culturepark.runs.work import Result, Workshop
+from culturepark.runs.sieve import Sieve
+from culturepark.runs.work import Draft, Workshop
 
 State = Literal["complete", "short", "stopped"]
 SHARD = 500  # talks whose replies share one log file
@@ -35,9 +32,19 @@ class Draining(Exception):
 class Gate:
     """A client that lets calls through until the run is asked to stop; calls under way are finished."""
 
-    def __init__(self, inner: ChatClient) -> None:
-        self._inner = inner
-        self.closed = False
+    def __init__(self, inner: ChatClient, leader: Gate | None = None) -> None:
+        """``leader`` is a gate that this one is closed together with."""
+        self._inner, self._leader = inner, leader
+        self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        """May no new call start?"""
+        return self._closed or (self._leader is not None and self._leader.closed)
+
+    def shut(self) -> None:
+        """Let no new call through."""
+        self._closed = True
 
     async def reply(self, request: Request) -> Reply:
         """Answer one request, or raise ``Draining``."""
@@ -69,17 +76,21 @@ class Runner:
         folder: RunFolder,
         n: int,
         max_candidates: int,
+        can_hold: Callable[[Slot], bool] = lambda slot: True,
     ) -> None:
-        """Take up where the folder's journal ends."""
-        self._plan, self._folder = plan, folder
+        """Take up where the folder's journal ends. ``can_hold`` tells whether the talk of a slot can be had at all."""
+        self._plan, self._folder, self._can_hold = plan, folder, can_hold
         self._n, self._max = n, max_candidates
         self._gate: Gate | None = None
         self.progress = Progress(n, Counts())
         self._base = 0
         self._replacements: deque[Slot] = deque()
         self._pending = sum(s.wanted for s in plan.slots)  # wanted from slots not yet committed
-        self._texts: set[int] = set()
-        self._results: dict[int, tuple[Slot, Result]] = {}
+        self._drafts: dict[int, tuple[Slot, Draft]] = {}  # talked, waiting to be screened in their turn
+        self._ready: deque[int] = deque()  # screened, waiting for somebody to examine them
+        self._screened: dict[int, tuple[Slot, Draft]] = {}
+        self._next_to_screen = 0
+        self._results: dict[int, tuple[Slot, Draft]] = {}  # examined, waiting to be committed in their turn
         self._positions: dict[str, int] = {}  # of the talks that are open or wait for their turn
         self._issued = 0
         self.stopping = False
@@ -102,23 +113,29 @@ class Runner:
                 )
             self._issued += 1
             self._settle(slot, tuple(line["missing"]), line)
-            self._texts.update(int(t, 16) for t in line["texts"])
+        self._next_to_screen = self._issued
         self._folder.lines.clear()
 
     def _slot_of(self, dialogue: str) -> Slot | None:
         """The slot a journal line stands for: the next one, or, after a raised ceiling, a later replacement."""
-        if self._base < len(self._plan.slots):
-            slot = self._next_slot()
-            return slot if slot and slot.id == dialogue else None
+        slot = self._next_slot()
+        if slot is None or slot.id == dialogue:
+            return slot
+        if slot.attempt > 1:  # a replacement that an earlier sitting was not allowed to make
+            self._replacements.appendleft(slot)
         found = next((s for s in self._replacements if s.id == dialogue), None)
         if found:
             self._replacements.remove(found)
         return found
 
     def _next_slot(self) -> Slot | None:
-        if self._base < len(self._plan.slots):
+        while self._base < len(self._plan.slots):
             self._base += 1
-            return self._plan.slots[self._base - 1]
+            slot = self._plan.slots[self._base - 1]
+            if self._can_hold(slot):
+                return slot
+            self._pending -= slot.wanted
+            self._count_short(slot, tuple(seat.wanted for seat in slot.seats))
         return self._replacements.popleft() if self._replacements else None
 
     def _settle(self, slot: Slot, missing: tuple[int, ...], line: dict[str, object]) -> None:
@@ -128,11 +145,14 @@ class Runner:
         self._pending -= slot.wanted
         if not any(missing):
             return
-        if counts.candidates + self._pending + sum(missing) <= self._max:
-            again = replace_slot(slot, missing, _FRESH)
+        again = replace_slot(slot, missing, _FRESH)
+        if counts.candidates + self._pending + sum(missing) <= self._max and self._can_hold(again):
             self._replacements.append(again)
             self._pending += again.wanted
             return
+        self._count_short(slot, missing)
+
+    def _count_short(self, slot: Slot, missing: tuple[int, ...]) -> None:
         for seat, short in zip(slot.seats, missing, strict=True):
             if short and seat.code is not None:
                 cell = (seat.culture, slot.topic, seat.code)
@@ -147,12 +167,13 @@ class Runner:
         """Is there nothing left to start?"""
         return self._base == len(self._plan.slots) and not self._replacements
 
-    async def run(self, workshop: Workshop, gate: Gate, log: ReplyLog, open_talks: int) -> State:
+    async def run(self, workshop: Workshop, sieve: Sieve, gate: Gate, log: ReplyLog, open_talks: int) -> State:
         """Work until n samples are accepted, the ceiling is reached or a stop is asked for.
 
         Raises what stopped the run (``EndpointError``, ``DataError``); everything committed is kept.
         """
-        self._workshop, self._gate, self._log, self._open_talks = workshop, gate, log, open_talks
+        self._workshop, self._sieve, self._gate, self._log = workshop, sieve, gate, log
+        self._open_talks = open_talks
         workers = [asyncio.create_task(self._work()) for _ in range(open_talks)]
         try:
             await asyncio.gather(*workers)
@@ -175,7 +196,7 @@ class Runner:
         """Start no new talk and no new call; calls under way are finished and kept."""
         self.stopping = True
         if self._gate:
-            self._gate.closed = True
+            self._gate.shut()
         self._wake()
 
     def _wake(self) -> None:
@@ -183,12 +204,11 @@ class Runner:
         self._changed.clear()
 
     async def _work(self) -> None:
-        while (issued := await self._take()) is not None:
-            position, slot = issued
+        """Hold talks and examine what was screened; the oldest talk always comes first."""
+        while (job := await self._take()) is not None:
             self.progress.open += 1
             try:
-                self._results[position] = (slot, await self._workshop.make(slot))
-                self._commit_ready()
+                await self._do(*job)
             except Draining:
                 return
             except Exception as error:  # nothing can go on: let the calls under way end, then report
@@ -199,16 +219,32 @@ class Runner:
                 self.progress.open -= 1
             self._wake()
 
-    async def _take(self) -> tuple[int, Slot] | None:
-        """The next slot to work on; waits for commits that may add replacements; ``None`` at the end."""
+    async def _do(self, position: int, slot: Slot, draft: Draft | None) -> None:
+        if draft is None:
+            self._drafts[position] = (slot, await self._workshop.talk(slot))
+            while self._next_to_screen in self._drafts:
+                ready = self._drafts.pop(self._next_to_screen)
+                self._sieve.screen(ready[1])
+                self._screened[self._next_to_screen] = ready
+                self._ready.append(self._next_to_screen)
+                self._next_to_screen += 1
+        else:
+            self._results[position] = (slot, await self._workshop.examine(draft))
+            self._commit_ready()
+
+    async def _take(self) -> tuple[int, Slot, Draft | None] | None:
+        """The next thing to do; waits for commits that may add replacements; ``None`` at the end."""
         while not self.stopping:
+            if self._ready:
+                position = self._ready.popleft()
+                return position, *self._screened.pop(position)
             committed = self.counts.dialogues
             if self._issued - committed < self._open_talks * 4:  # bound what waits for its turn
                 slot = self._next_slot()
                 if slot is not None:
                     self._positions[slot.id] = self._issued
                     self._issued += 1
-                    return self._issued - 1, slot
+                    return self._issued - 1, slot, None
                 if self._issued == committed:
                     self._wake()
                     return None
@@ -218,70 +254,10 @@ class Runner:
     def _commit_ready(self) -> None:
         while self.counts.dialogues in self._results:
             position = self.counts.dialogues
-            slot, result = self._results.pop(position)
-            commit = self._choose(position, slot, result)
+            slot, draft = self._results.pop(position)
+            commit = self._sieve.choose(position, slot, draft, self._max - self.counts.candidates)
             line = self._folder.write(commit)
             self._settle(slot, commit.missing, line)
             del self._positions[slot.id]
             if self.counts.dialogues % SHARD == 0:  # everything in that file is committed
                 self._log.forget(position // SHARD)
-
-    def _choose(self, position: int, slot: Slot, result: Result) -> Commit:
-        """Accept each seat's first passing claims that are no copies, as many as wanted; the rest is spare."""
-        samples: list[Sample] = []
-        rejected: list[Rejected] = []
-        spare: list[Claim] = []
-        texts: list[str] = []
-        missing: list[int] = []
-        room = self._max - self.counts.candidates
-        for place, seat in zip(SEATS, slot.seats, strict=False):
-            accepted = 0
-            for outcome in result.outcomes.get(place, []):
-                if accepted == seat.wanted or len(samples) + len(rejected) >= room:
-                    spare.extend(_claims(outcome))
-                elif isinstance(outcome, Rejected):
-                    rejected.append(outcome)
-                else:
-                    mark = text_hash(outcome.messages[-1]["content"])
-                    if mark in self._texts:
-                        rejected.append(_reject_copy(outcome, result))
-                        continue
-                    self._texts.add(mark)
-                    texts.append(f"{mark:x}")
-                    samples.append(outcome)
-                    accepted += 1
-            missing.append(seat.wanted - accepted)
-        dialogue = result.dialogue.model_copy(update={"spare": tuple(spare)}) if spare else result.dialogue
-        return Commit(position, dialogue, samples, rejected, tuple(missing), tuple(texts))
-
-
-def text_hash(text: str) -> int:
-    """64 bits over the words of a text, in lower case and without punctuation."""
-    return int.from_bytes(hashlib.blake2b(" ".join(words(text)).encode(), digest_size=8).digest(), "big")
-
-
-def _claims(outcome: Sample | Rejected) -> Iterator[Claim]:
-    if isinstance(outcome, Sample):
-        yield Claim.model_validate(outcome.lineage["claim"])
-    elif outcome.claim is not None:
-        yield outcome.claim
-
-
-def _reject_copy(sample: Sample, result: Result) -> Rejected:
-    verdict = Verdict(stage="copies", kept=False, reason="duplicate", evidence="same words as an earlier sample")
-    return Rejected(
-        id=sample.id,
-        status="rejected",
-        stage="copies",
-        reason="duplicate",
-        evidence=verdict.evidence,
-        culture=sample.culture,
-        country=sample.country,
-        topic=sample.topic,
-        answer=sample.answer,
-        dialogue=result.dialogue.id,
-        speaker=sample.lineage["speaker"],
-        claim=Claim.model_validate(sample.lineage["claim"]),
-        messages=sample.messages,
-        verdicts=(*sample.verdicts, verdict),
-    )

@@ -1,100 +1,47 @@
-"""One planned talk from personas to candidates: everything a run needs, put together once."""
+"""One planned talk from personas to candidates that models have looked at; what talks share is put together once."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from culturepark.config import RunConfig
 from culturepark.culture.personas import Order, PersonaSource
-from culturepark.culture.profiles import Profile, find_profiles, load_profiles
-from culturepark.culture.scenarios import Scene, Topic, find_topics, load_scenes, load_topics
-from culturepark.culture.surveys import Survey, load_surveys
+from culturepark.culture.profiles import Profile
+from culturepark.culture.scenarios import Topic
 from culturepark.dialogue.state import DialogueContext, DialogueState, Tally
 from culturepark.dialogue.styles import talk
 from culturepark.dialogue.views import SEATS
-from culturepark.errors import CallError, ConfigError
-from culturepark.files import find_data_folder
+from culturepark.errors import CallError
 from culturepark.language import LanguagePack, load_language
-from culturepark.llm.base import ChatClient, Sampling
+from culturepark.llm.base import ChatClient, Reply, Request, Sampling
 from culturepark.prompts import Prompts
-from culturepark.records import Dialogue, Persona, Seed
+from culturepark.records import Dialogue, Persona, Seed, Verdict
 from culturepark.refine.agent import ReadingContext, read_dialogue
-from culturepark.refine.samples import Outcome, SampleSettings, culture_labels, make_outcomes, reject_all
-from culturepark.refine.sentences import number_sentences
-from culturepark.runs.plan import CONTACT, Plan, Slot, make_plan
-from culturepark.runs.quotas import Settings
+from culturepark.refine.candidate import Candidate, StageContext
+from culturepark.refine.forms import FormSettings, give_mended, whole_text
+from culturepark.refine.judges import Judge, score
+from culturepark.refine.samples import Reader, culture_labels, drop_all, make_candidates
+from culturepark.refine.sentences import Sentence, number_sentences
+from culturepark.refine.stages import find_text_fault, run_stages
+from culturepark.refine.verifier import VerifyContext, verify
+from culturepark.runs.plan import Slot
+from culturepark.runs.sources import Sources
+from culturepark.runs.tools import Toolbox
 from culturepark.version import __version__
 
-SPARE_CLAIMS = 1
-
-
-@dataclass(frozen=True)
-class Sources:
-    """The data files of a run, read and checked, with a hash of each kind."""
-
-    profiles: Mapping[str, Profile]
-    surveys: Mapping[str, Survey]
-    topics: Mapping[str, Topic]
-    scenes: Mapping[str, Scene]
-    hashes: Mapping[str, str]
-
-
-def load_sources(config: RunConfig) -> Sources:
-    """Read personas and scenarios. Raises ``DataError`` naming the file and the fault."""
-    personas = Path(config.personas) if config.personas else find_data_folder("personas")
-    scenarios = Path(config.scenarios) if config.scenarios else find_data_folder("scenarios")
-    return Sources(
-        load_profiles(personas),
-        load_surveys(scenarios),
-        load_topics(scenarios),
-        load_scenes(scenarios),
-        {"personas": _hash_folder(personas), "scenarios": _hash_folder(scenarios)},
-    )
-
-
-def _hash_folder(folder: Path) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.suffix in (".yaml", ".csv")):
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
-
-
-def resolve_settings(config: RunConfig, sources: Sources) -> Settings:
-    """Turn the words of the configuration into culture and topic ids."""
-    cultures = find_profiles(list(config.cultures), dict(sources.profiles))
-    contacts = [c for c in cultures if sources.profiles[c].role == "contact"]
-    if contacts:
-        raise ConfigError(
-            f"culture {contacts[0]!r} has no survey figures: it is only the main contact of --preset classic"
-        )
-    if config.style == "classic" and CONTACT not in sources.profiles:
-        raise ConfigError(f"style classic needs the profile {CONTACT!r}; add personas/{CONTACT}.yaml")
-    topics = find_topics(list(config.topics), dict(sources.topics))
-    return Settings(
-        config.n,
-        tuple(cultures),
-        tuple(topics),
-        config.style,
-        config.seed,
-        config.weighting,
-        config.claims_per_speaker,
-        config.panel_size,
-    )
-
-
-def plan_run(config: RunConfig, sources: Sources) -> Plan:
-    """The plan of a run; a pure function of the configuration's data part and the data files."""
-    settings = resolve_settings(config, sources)
-    return make_plan(settings, sources.profiles, sources.surveys, sources.topics, sources.scenes)
+SPARE_CLAIMS = 2  # a claim more costs no call, a talk more costs a dozen
+_TOP = 6  # alternatives asked for at each token: as many as there are grades
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSetup:
-    """How models are asked: names, prompt size, and what the engine can do."""
+    """How models are asked: names, prompt size, and what the engine can do.
+
+    Without ``panel`` nothing is verified or judged: the embedded model cannot do it. ``probabilities``: the server may
+    be asked for log-probabilities.
+    """
 
     model: str
     refine_model: str
@@ -104,50 +51,200 @@ class ModelSetup:
     stop: tuple[str, ...] = ()
     extra: Mapping[str, Any] | None = None
     turn_tokens: int | None = None
+    probabilities: bool = False
+    panel: tuple[Judge, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """A dialogue and each wanted seat's candidates, in order."""
+@dataclass(slots=True)
+class Draft:
+    """A talk with each wanted seat's candidates, on its way through the stages."""
 
     dialogue: Dialogue
-    outcomes: Mapping[str, list[Outcome]]
+    wanted: Mapping[str, int]
+    candidates: dict[str, list[Candidate]]
+    sentences: tuple[Sentence, ...] = ()
+    tally: Tally = field(default_factory=Tally)
+
+    def live(self) -> list[Candidate]:
+        """Candidates that nothing has dropped yet."""
+        return [c for found in self.candidates.values() for c in found if c.dropped is None]
+
+    def replace_all(self, changed: Sequence[Candidate]) -> None:
+        """Put candidates in the places of those with the same id."""
+        by_id = {c.id: c for c in changed}
+        self.candidates = {seat: [by_id.get(c.id, c) for c in found] for seat, found in self.candidates.items()}
+
+    def settled(self) -> Dialogue:
+        """The dialogue with everything that was spent on it."""
+        tally = self.tally
+        return self.dialogue.model_copy(
+            update={
+                "calls": tally.calls,
+                "input_tokens": tally.input_tokens,
+                "cached_tokens": tally.cached_tokens,
+                "output_tokens": tally.output_tokens,
+                "usage": {purpose: tuple(numbers) for purpose, numbers in sorted(tally.usage.items())},
+            }
+        )
+
+
+class _Metered:
+    """A client that counts every reply of one dialogue."""
+
+    def __init__(self, inner: ChatClient, tally: Tally) -> None:
+        self._inner, self._tally = inner, tally
+
+    async def reply(self, request: Request) -> Reply:
+        reply = await self._inner.reply(request)
+        self._tally.add(reply, "mend" if request.purpose == "repair" else request.purpose)
+        return reply
+
+    async def close(self) -> None:
+        """The inner client is closed by whoever opened it."""
 
 
 class Workshop:
-    """Makes dialogues and their candidates, one slot at a time, any number at once."""
+    """Makes dialogues and their candidates, one slot at a time, any number at once.
 
-    def __init__(self, config: RunConfig, sources: Sources, setup: ModelSetup, client: ChatClient) -> None:
+    ``stored`` gives talks that are already there instead of new ones.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        sources: Sources,
+        setup: ModelSetup,
+        client: ChatClient,
+        prompts: Prompts,
+        tools: Toolbox,
+        stored: Callable[[str], Dialogue] | None = None,
+    ) -> None:
         """Put together what all talks share."""
         self.config, self.sources, self.setup, self.client = config, sources, setup, client
         self.language: LanguagePack = load_language(config.language)
-        self.prompts = Prompts(setup.prompt_size, Path(config.prompts) if config.prompts else None)
+        self.prompts, self.tools, self._stored = prompts, tools, stored
         self._people: dict[tuple[str, str], PersonaSource] = {}
         names = {
             p.id: [p.name, *p.aliases, *(c.name for c in p.countries), *(c.adjective for c in p.countries)]
             for p in sources.profiles.values()
         }
-        self._samples = SampleSettings(
-            config.seed, config.min_words, config.max_words, config.multi_turn_share, culture_labels(names)
-        )
+        self._labels = culture_labels(names)
 
-    async def make(self, slot: Slot) -> Result:
-        """Run one slot. ``EndpointError`` comes out; an error of single calls ends the dialogue as failed."""
+    async def talk(self, slot: Slot) -> Draft:
+        """Hold the talk of one slot and read it; candidates come back after the stages that look at one text.
+
+        ``EndpointError`` comes out; an error of single calls ends the dialogue as failed.
+        """
         topic = self.sources.topics[slot.topic]
+        wanted = {seat: s.wanted for seat, s in zip(SEATS, slot.seats, strict=False) if s.wanted}
+        if self._stored is not None:
+            return await self._read_stored(slot, topic, wanted)
         personas, seeds = self.draw_people(slot)
         tally = Tally()
         context = self._context(slot, topic, personas, tally)
-        wanted = {seat: s.wanted for seat, s in zip(SEATS, slot.seats, strict=False) if s.wanted}
         state: DialogueState | None = None
         try:
             state = await talk(slot.style, context)
-            dialogue = self._record(slot, personas, seeds, tally, state)
-            if dialogue.status != "finished":
-                return Result(dialogue, reject_all(dialogue, wanted, topic))
-            return await self._refine(dialogue, wanted, topic, tally)
+            dialogue = self._record(slot, personas, seeds, state)
+            if dialogue.status == "finished":
+                return await self._read(dialogue, topic, wanted, tally)
         except CallError as error:
-            dialogue = self._record(slot, personas, seeds, tally, state, f"call_{error.kind}", str(error))
-            return Result(dialogue, reject_all(dialogue, wanted, topic))
+            dialogue = self._record(slot, personas, seeds, state, f"call_{error.kind}", str(error))
+        return Draft(dialogue, wanted, drop_all(dialogue, wanted), tally=tally)
+
+    async def _read_stored(self, slot: Slot, topic: Topic, wanted: Mapping[str, int]) -> Draft:
+        assert self._stored is not None
+        found = self._stored(slot.id)
+        tally = Tally()
+        for purpose in ("note", "turn", "moderate", "repair"):
+            if purpose in found.usage:
+                tally.take(purpose, found.usage[purpose])
+        dialogue = found.model_copy(update={"spare": (), "shifts": ()})
+        if dialogue.status != "finished" and not dialogue.reason.startswith("call_"):
+            return Draft(dialogue, wanted, drop_all(dialogue, wanted), tally=tally)
+        if not dialogue.turns:
+            return Draft(dialogue, wanted, drop_all(dialogue, wanted), tally=tally)
+        try:
+            return await self._read(dialogue, topic, wanted, tally)
+        except CallError as error:
+            failed = dialogue.model_copy(
+                update={"status": "failed", "reason": f"call_{error.kind}", "detail": str(error)[:500]}
+            )
+            return Draft(failed, wanted, drop_all(failed, wanted), tally=tally)
+
+    async def examine(self, draft: Draft) -> Draft:
+        """Let models look at what is left: verification with repair, then the panel of judges."""
+        live = draft.live()
+        if not live or not self.setup.panel:
+            draft.replace_all([replace(c, tags=(*c.tags, "unjudged")) for c in live])
+            return draft
+        topic = self.sources.topics[draft.dialogue.topic]
+        context = self._stage_context(draft.dialogue)
+        try:
+            draft.replace_all(await self._verify(draft, live, topic, context))
+            draft.replace_all(await self._judge(draft, topic, context))
+        except CallError as error:
+            verdict = Verdict(stage="verify", kept=False, reason=f"call_{error.kind}", evidence=str(error)[:300])
+            draft.replace_all([replace(c, verdicts=(*c.verdicts, verdict)) for c in draft.live()])
+        return draft
+
+    async def _verify(
+        self, draft: Draft, live: list[Candidate], topic: Topic, context: StageContext
+    ) -> list[Candidate]:
+        asking = self._verify_context(draft, topic, context)
+        if self.setup.probabilities and self.config.quality == "auto":
+            extra = {"logprobs": True, "top_logprobs": _TOP, **asking.sampling.extra}
+            asking = replace(asking, sampling=replace(asking.sampling, extra=extra))
+        verification = await verify(asking, live)
+        found = []
+        for candidate in live:
+            checked = replace(candidate, findings=verification.findings[candidate.id])
+            rewrite = next((r for r in checked.findings.rewrites if r.kept), None)
+            if rewrite is not None:
+                mended = replace(checked, text=rewrite.text, tags=(*checked.tags, "repaired"))
+                checked = give_mended(mended, self.config.sample_types)
+            found.append(run_stages(checked, context, self.tools.stages, "verify"))
+        return found
+
+    async def _judge(self, draft: Draft, topic: Topic, context: StageContext) -> list[Candidate]:
+        live = draft.live()
+        others = [] if "preference" not in self.config.sample_types else _possible_rivals(draft)
+        shown = [replace(c, text=whole_text(c)) for c in (*live, *others)]
+        if not live:
+            return []
+        panel = [replace(judge, client=_Metered(judge.client, draft.tally)) for judge in self.setup.panel]
+        audiences = {c.id: self._audience(c.culture) for c in shown}
+        scoring = await score(self._verify_context(draft, topic, context), panel, shown, audiences)
+        found = []
+        for candidate in (*live, *others):
+            findings = candidate.findings.model_copy(update={"scores": scoring.scores[candidate.id]})
+            scored = replace(candidate, findings=findings)
+            found.append(run_stages(scored, context, self.tools.stages, "judge"))
+        return found
+
+    def _audience(self, culture: str) -> str:
+        if self.config.audience:
+            return self.config.audience
+        scope = self.sources.profiles[culture].scope
+        return f"{scope.group}; {scope.place}; {scope.period}"
+
+    def _verify_context(self, draft: Draft, topic: Topic, context: StageContext) -> VerifyContext:
+        dialogue = draft.dialogue
+        return VerifyContext(
+            client=_Metered(self.client, draft.tally),
+            model=self.setup.refine_model,
+            sampling=self.sampling(0.0, 300 + 160 * len(draft.live())),
+            prompts=self.prompts,
+            language=context.pack,
+            topic=topic,
+            dialogue=dialogue,
+            sentences=draft.sentences,
+            sources=self.tools.find_sources(dialogue, [c.text for c in draft.live()], self.sources.profiles),
+            seed=self.config.seed,
+            find_fault=lambda candidate, text: find_text_fault(
+                replace(candidate, text=text), context, self.tools.stages
+            ),
+        )
 
     def draw_people(self, slot: Slot) -> tuple[dict[str, Persona], dict[str, Seed]]:
         """The personas at the table and the survey figure behind each stance."""
@@ -185,7 +282,7 @@ class Workshop:
         key = (culture, survey)
         if key not in self._people:
             topics = {t.id: t for t in self.sources.topics.values() if t.survey == survey}
-            profile = self.sources.profiles[culture]
+            profile: Profile = self.sources.profiles[culture]
             self._people[key] = PersonaSource(profile, self.sources.surveys[survey], topics, self.config.seed)
         return self._people[key]
 
@@ -225,7 +322,6 @@ class Workshop:
         slot: Slot,
         personas: dict[str, Persona],
         seeds: dict[str, Seed],
-        tally: Tally,
         state: DialogueState | None,
         failure: str = "",
         detail: str = "",
@@ -249,45 +345,50 @@ class Workshop:
             turns=tuple(state["turns"]) if state else (),
             stop=state["stop"] if state else "",
             prompts=self.prompts.hashes,
-            calls=tally.calls,
-            input_tokens=tally.input_tokens,
-            cached_tokens=tally.cached_tokens,
-            output_tokens=tally.output_tokens,
         )
 
-    async def _refine(self, dialogue: Dialogue, wanted: dict[str, int], topic: Topic, tally: Tally) -> Result:
-        sentences = number_sentences(dialogue.turns, self.language)
-        context = ReadingContext(
-            client=self.client,
-            model=self.setup.refine_model,
-            sampling=self.sampling(0.0, 200 + 80 * (sum(wanted.values()) + SPARE_CLAIMS * len(wanted))),
-            prompts=self.prompts,
-            language=self.language,
-            topic=topic,
-            dialogue=dialogue,
-            sentences=sentences,
-            wanted={seat: most + SPARE_CLAIMS for seat, most in wanted.items()},
+    async def _read(self, dialogue: Dialogue, topic: Topic, wanted: Mapping[str, int], tally: Tally) -> Draft:
+        context = self._stage_context(dialogue)
+        sentences = number_sentences(dialogue.turns, context.pack)
+        reading = await read_dialogue(
+            ReadingContext(
+                client=_Metered(self.client, tally),
+                model=self.setup.refine_model,
+                sampling=self.sampling(0.0, 200 + 80 * (sum(wanted.values()) + SPARE_CLAIMS * len(wanted))),
+                prompts=self.prompts,
+                language=context.pack,
+                topic=topic,
+                dialogue=dialogue,
+                sentences=sentences,
+                wanted={seat: most + SPARE_CLAIMS for seat, most in wanted.items()},
+            )
         )
-        reading = await read_dialogue(context)
-        for reply in reading.replies:
-            tally.add(reply)
-        dialogue = dialogue.model_copy(
-            update={
-                "shifts": reading.shifts,
-                "calls": tally.calls,
-                "input_tokens": tally.input_tokens,
-                "cached_tokens": tally.cached_tokens,
-                "output_tokens": tally.output_tokens,
-            }
-        )
-        lineage = {
+        dialogue = dialogue.model_copy(update={"shifts": reading.shifts})
+        config = self.config
+        forms = FormSettings(config.seed, config.sample_types, config.multi_turn_share, topic, self.prompts)
+        reader = Reader(topic, context, self.tools.stages, forms, self._labels)
+        candidates = make_candidates(dialogue, reading, sentences, wanted, reader)
+        return Draft(dialogue, wanted, candidates, sentences, tally)
+
+    def _stage_context(self, dialogue: Dialogue) -> StageContext:
+        names = tuple(p.name for p in dialogue.personas.values())
+        return self.tools.context(dialogue.language, names)
+
+    def lineage(self) -> dict[str, Any]:
+        """What every sample of the run has in common."""
+        return {
             "software": f"culturepark {__version__}",
             "seed": self.config.seed,
             "model": self.setup.model,
             "refine_model": self.setup.refine_model,
+            "judges": [judge.name for judge in self.setup.panel],
             "data": dict(self.sources.hashes),
         }
-        return Result(
-            dialogue,
-            make_outcomes(dialogue, reading, sentences, wanted, topic, self.language, self._samples, lineage),
-        )
+
+
+# Dropped for what they say about the stance or the facts: the losing side of a preference pair.
+RIVAL_REASONS = frozenset({"contradicts_stance", "fact_contradicted"})
+
+
+def _possible_rivals(draft: Draft) -> list[Candidate]:
+    return [c for found in draft.candidates.values() for c in found if c.dropped and c.dropped.reason in RIVAL_REASONS]

@@ -15,7 +15,7 @@ from culturepark.runs.folder import load_run
 from tests.fakeserver import FakeServer
 
 Capture = pytest.CaptureFixture[str]
-MOCK = ["--cultures", "arab,korean", "--engine", "mock", "--progress", "none"]
+MOCK = ["--cultures", "arab,korean", "--engine", "mock", "--encoder", "none", "--progress", "none"]
 
 
 def call(capsys: Capture, *arguments: str) -> tuple[int, str, str]:
@@ -191,6 +191,7 @@ async def serve(server: FakeServer, work: Callable[[str], Any]) -> Any:
 
 
 SERVED = ["--cultures", "arab,korean", "--n", "6", "--model", "fake", "--progress", "none", "--turns", "4"]
+SERVED += ["--encoder", "none"]
 
 
 async def test_a_plain_server_works(tmp_path: Path, capsys: Capture) -> None:

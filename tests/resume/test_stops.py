@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from culturepark.runs.folder import load_run
+from tests.books import check_books, read_data
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -44,6 +45,12 @@ def serve(folder: Path, *flags: str) -> Iterator[str]:
 def start(url: str, folder: Path, *flags: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "culturepark", "generate", "--cultures", "arab,korean", "--n", "40"]
     command += ["--topics", "family", "--turns", "4", "--model", "fake-model", "--base-url", url, "--concurrency", "8"]
+    command += ["--encoder", "none", "--progress", "plain", "-o", str(folder), *flags]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
+
+
+def refine(url: str, run: Path, folder: Path, *flags: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "culturepark", "refine", str(run), "--base-url", url, "--concurrency", "4"]
     command += ["--progress", "plain", "-o", str(folder), *flags]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
 
@@ -72,6 +79,17 @@ def has_replies(folder: Path) -> bool:
     return any(p.stat().st_size > 20_000 for p in (folder / "replies").glob("*.jsonl"))
 
 
+def count_replies(folder: Path, step: str) -> int:
+    """Replies of one step (``harm/``, ``fit/``, ``verify``) in the log."""
+    logs = (folder / "replies").glob("*.jsonl")
+    return sum(path.read_bytes().count(f"/{step}".encode()) for path in logs)
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+
 def test_killed_again_and_again_gives_the_same_bytes(tmp_path: Path) -> None:
     chance = random.Random(11)
     with serve(tmp_path, "--seed", "3", *FAULTS, "--latency-s", "0.03") as url:
@@ -95,8 +113,58 @@ def test_killed_again_and_again_gives_the_same_bytes(tmp_path: Path) -> None:
         assert read_stats(url)["answered_again"] == 0
     for name in ("samples.jsonl", "dialogues.jsonl", "rejected.jsonl", "journal.jsonl"):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "calm" / name).read_bytes(), name
-    samples = list(load_run(tmp_path / "killed").samples())
-    assert len(samples) == len({s.id for s in samples}) == 40
+    check_books(load_run(tmp_path / "killed"))
+    assert len(load_run(tmp_path / "killed")) == 40
+
+
+def test_killed_while_judging_gives_the_same_bytes(tmp_path: Path) -> None:
+    """Killed in the midst of verification and of either axis; the server has faults of its own."""
+    panel = ("--judges", "fake-model,second", "--sample-types", "single,multi,preference")
+    faults = ("--models", "fake-model,second", "--seed", "5", *FAULTS, "--latency-s", "0.03")
+    with serve(tmp_path, *faults) as url:
+        for step, number in (("verify", 1), ("harm/second", 2), ("fit/fake-model", 4), ("harm-mend", 0), ("fit/", 12)):
+            process = start(url, tmp_path / "killed", *panel)
+            seen = count_replies(tmp_path / "killed", step)
+            wait_for(lambda s=step, k=max(number, seen + 1): count_replies(tmp_path / "killed", s) >= k, process)  # type: ignore[misc]
+            kill(process)
+        code, _, err = finish(start(url, tmp_path / "killed", *panel))
+        assert code == 0, err
+        assert read_stats(url)["answered_again"] <= 5 * 8
+    with serve(tmp_path, *faults) as url:
+        code, _, err = finish(start(url, tmp_path / "calm", *panel))
+        assert code == 0, err
+    killed, calm = load_run(tmp_path / "killed"), load_run(tmp_path / "calm")
+    assert read_data(killed) == read_data(calm)
+    for name in ("journal.jsonl", "report.md", "review.jsonl", "stances.csv"):
+        assert (killed.path / name).read_bytes() == (calm.path / name).read_bytes(), name
+    check_books(killed)
+    check_books(calm)
+
+
+def test_a_killed_refinement_is_taken_up_again(tmp_path: Path) -> None:
+    """Another judge over stored talks, killed twice; then nothing is asked twice and the bytes are the same."""
+    with serve(tmp_path, "--models", "fake-model,second", "--latency-s", "0.03") as url:
+        code, _, err = finish(start(url, tmp_path / "run"))
+        assert code == 0, err
+        before = read_data(load_run(tmp_path / "run"))
+        for number in (4, 12):
+            process = refine(url, tmp_path / "run", tmp_path / "killed", "--judges", "second", "--min-words", "10")
+            wait_for(lambda k=number: count_replies(tmp_path / "run", "harm/second") >= k, process)  # type: ignore[misc]
+            kill(process)
+        code, _, err = finish(
+            refine(url, tmp_path / "run", tmp_path / "killed", "--judges", "second", "--min-words", "10")
+        )
+        assert code == 0, err
+        assert read_stats(url)["answered_again"] <= 2 * 4
+        asked = read_stats(url)["requests"]
+        code, out, err = finish(
+            refine(url, tmp_path / "run", tmp_path / "calm", "--judges", "second", "--min-words", "10")
+        )
+        assert code == 0 and "0 new calls" in out, err
+        assert read_stats(url)["requests"] == asked
+    assert read_data(load_run(tmp_path / "killed")) == read_data(load_run(tmp_path / "calm"))
+    assert read_data(load_run(tmp_path / "run")) == before
+    check_books(load_run(tmp_path / "killed"))
 
 
 def test_ctrl_c_drains_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
@@ -175,7 +243,7 @@ def test_a_full_disk_stops_with_one_line_and_resumes(tmp_path: Path) -> None:
         "from culturepark.cli import main; sys.exit(main(sys.argv[1:]))"
     )
     flags = ["generate", "--cultures", "arab,korean", "--n", "40", "--engine", "mock", "-o", str(tmp_path / "run")]
-    flags += ["--progress", "none"]
+    flags += ["--encoder", "none", "--progress", "none"]
     done = subprocess.run([sys.executable, "-c", limit, *flags], capture_output=True, text=True, env=ENVIRONMENT)
     assert done.returncode == 3, done.stderr
     assert done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
@@ -183,7 +251,7 @@ def test_a_full_disk_stops_with_one_line_and_resumes(tmp_path: Path) -> None:
         [sys.executable, "-m", "culturepark", *flags], capture_output=True, text=True, env=ENVIRONMENT
     )
     assert done.returncode == 0, done.stderr
-    calm = [*flags[:-3], str(tmp_path / "calm"), "--progress", "none"]
+    calm = [str(tmp_path / "calm") if flag == str(tmp_path / "run") else flag for flag in flags]
     subprocess.run([sys.executable, "-m", "culturepark", *calm], check=True, capture_output=True, env=ENVIRONMENT)
     for name in ("samples.jsonl", "rejected.jsonl"):
         assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "calm" / name).read_bytes()

@@ -13,10 +13,8 @@ from culturepark.errors import CallError, EndpointError
 from culturepark.llm.base import Reply, Request
 from culturepark.llm.scripted import ScriptedClient
 from culturepark.prompts import Prompts
-from culturepark.records import Rejected, Sample
 from culturepark.refine.agent import RawClaim, Reading, answer_schema, parse_answer, read_dialogue
-from culturepark.refine.samples import SampleSettings, make_outcomes
-from tests.builders import ENGLISH, SEATS, TOPIC, Fake, make_dialogue, make_reading, make_turns
+from tests.builders import SEATS, TOPIC, Fake, make_dialogue, make_reading, make_turns
 
 TURNS = make_turns(
     "I wash my mother's hair on Fridays, because she washed mine. My sister cooks.",
@@ -81,7 +79,7 @@ async def test_the_example_in_the_prompt_would_be_accepted(size: str) -> None:
 
 def test_the_schema_lets_each_point_at_own_sentences_only() -> None:
     sentences = make_reading(None, DIALOGUE).sentences
-    schema = answer_schema(sentences, {"a": 2, "b": 3}, full=True)
+    schema = answer_schema(sentences, {"a": 2, "b": 3}, True, (0, 1, 2))
     assert list(schema["properties"]) == ["a", "b", "shifts"] == schema["required"]
     for seat, numbers, most in (("a", [1, 2, 4, 5], 2), ("b", [3], 3)):
         part = schema["properties"][seat]
@@ -90,7 +88,11 @@ def test_the_schema_lets_each_point_at_own_sentences_only() -> None:
         assert pointed["items"] == {"type": "integer", "enum": numbers}
         assert (pointed["minItems"], pointed["maxItems"]) == (1, 3)
         assert part["items"]["properties"]["kind"]["enum"] == ["opinion", "norm", "custom"]
-        assert part["items"]["required"] == ["kind", "sentences", "question"]
+        assert part["items"]["required"] == ["kind", "sentences", "question", "reasons"]
+        assert part["items"]["properties"]["reasons"]["items"] == pointed["items"]
+        assert part["items"]["properties"]["reasons"]["maxItems"] == 2
+        shift = schema["properties"]["shifts"]["properties"][seat]["properties"]
+        assert shift["now"]["enum"] == [-1, 0, 1, 2]  # 0 is an answer in some scales
 
     def objects(node: Any) -> list[dict[str, Any]]:
         inner = [o for v in node.values() for o in objects(v)] if isinstance(node, dict) else []
@@ -103,7 +105,7 @@ def test_the_schema_lets_each_point_at_own_sentences_only() -> None:
 
 def test_the_small_schema_asks_for_less() -> None:
     sentences = make_reading(None, DIALOGUE).sentences
-    schema = answer_schema(sentences, {"a": 2}, full=False)
+    schema = answer_schema(sentences, {"a": 2}, False, (1, 2))
     assert list(schema["properties"]) == ["a"]
     assert list(schema["properties"]["a"]["items"]["properties"]) == ["kind", "sentences"]
 
@@ -111,7 +113,7 @@ def test_the_small_schema_asks_for_less() -> None:
 def test_unusable_sentences_are_not_offered() -> None:
     turns = [*TURNS[:2], TURNS[2].model_copy(update={"flags": ("off_topic",)})]
     sentences = make_reading(None, make_dialogue(turns)).sentences
-    schema = answer_schema(sentences, {"a": 1, "c": 1}, full=True)
+    schema = answer_schema(sentences, {"a": 1, "c": 1}, True, (1, 2))
     enums = [schema["properties"][s]["items"]["properties"]["sentences"]["items"]["enum"] for s in "ac"]
     assert enums == [[1, 2], [0]]
 
@@ -181,6 +183,46 @@ async def test_no_more_claims_than_asked_for_are_taken() -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ([4, 5], (4, 5)),
+        ([5, 4, 5], (4, 5)),
+        ([1, 2, 4], (4,)),
+        ([3], ()),
+        ([99, -1, 0], ()),
+        (["4", 4.0, True, None], ()),
+        ("4", ()),
+        (None, ()),
+    ],
+)
+async def test_reasons_are_other_sentences_of_the_same_speaker(given: Any, kept: tuple[int, ...]) -> None:
+    reading, requests = await read(json.dumps({"a": [{**CLAIM, "reasons": given}], "b": []}))
+    assert reading.claims[0].reasons == kept and len(requests) == 1
+
+
+async def test_at_most_two_reasons_are_taken() -> None:
+    turns = make_turns("One is here. Two is here. Three is here. Four is here.", "Five.")
+    fake = Fake(lambda _: json.dumps({"a": [{**CLAIM, "sentences": [1], "reasons": [4, 3, 2]}], "b": []}))
+    reading = await read_dialogue(make_reading(fake, make_dialogue(turns)))
+    assert reading.claims[0].reasons == (2, 3)
+
+
+@pytest.mark.parametrize(("now", "kept"), [(1, 1), (5, 5), (0, None), (-1, None), (6, None), ("2", None), (True, None)])
+async def test_the_position_at_the_end_is_a_code_of_the_scale(now: Any, kept: int | None) -> None:
+    reading, _ = await read(
+        json.dumps({"a": [], "b": [], "shifts": {"b": {"after": "moved", "sentence": 3, "now": now}}})
+    )
+    assert [(s.before, s.now) for s in reading.shifts] == [(5, kept)]
+
+
+async def test_the_scale_is_shown_with_its_codes() -> None:
+    _, (request,) = await read(GOOD)
+    assert (
+        "1: Strongly agree; 2: Agree; 3: Undecided; 4: Disagree; 5: Strongly disagree" in request.messages[1]["content"]
+    )
+
+
+@pytest.mark.parametrize(
     ("mark", "kept"),
     [
         ({"after": "moved", "sentence": 5}, ("moved", 5)),
@@ -208,7 +250,7 @@ async def test_a_broken_reply_is_mended_once(bad: str | Reply) -> None:
     reading, requests = await read(bad, GOOD)
     assert reading.error == "" and len(reading.claims) == 2
     first, second = requests
-    assert (second.key, second.purpose) == ("d000001/extract-again", "repair")
+    assert (second.key, second.purpose) == ("d000001/extract-mend", "repair")
     assert second.messages[:2] == first.messages and second.schema == first.schema
     shown = bad if isinstance(bad, str) else bad.text
     assert [m["role"] for m in second.messages[2:]] == ["assistant", "user"]
@@ -234,24 +276,15 @@ async def test_two_broken_replies_are_an_error_never_a_claim(again: str) -> None
 
 
 async def test_half_of_all_replies_broken() -> None:
-    """Each talk ends in samples, or in ``unreadable_reply`` after exactly one more try."""
+    """Each talk ends in claims, or in an error after exactly one more try."""
     chance = random.Random(5)
     plan = [(chance.random() < 0.5, chance.random() < 0.5) for _ in range(60)]
-    settings = SampleSettings(1, 3, 60, 0.0, {})
     for first_bad, second_bad in plan:
         replies = [chance.choice(BROKEN) if bad else GOOD for bad in (first_bad, second_bad)]
         reading, requests = await read(*replies)
-        context = make_reading(None, DIALOGUE)
-        found = make_outcomes(DIALOGUE, reading, context.sentences, {"a": 1, "b": 1}, TOPIC, ENGLISH, settings, {})
-        outcomes = [o for seat in found.values() for o in seat]
-        assert len(requests) == 1 + first_bad
-        if first_bad and second_bad:
-            assert {(o.status, o.reason) for o in outcomes if isinstance(o, Rejected)} == {
-                ("failed", "unreadable_reply")
-            }
-            assert not any(isinstance(o, Sample) for o in outcomes)
-        else:
-            assert all(isinstance(o, Sample) for o in outcomes) and len(outcomes) == 2
+        assert len(requests) == len(reading.replies) == 1 + first_bad
+        assert bool(reading.error) == (first_bad and second_bad)
+        assert len(reading.claims) == (0 if reading.error else 2)
     assert {(True, True), (True, False)} <= set(plan)
 
 
@@ -261,6 +294,16 @@ async def test_errors_of_the_model_come_out_as_raised(error: Exception, before: 
     with pytest.raises(type(error)) as caught:
         await read(*before, error)
     assert caught.value is error
+
+
+def test_of_several_objects_that_fit_the_last_counts() -> None:
+    draft = json.dumps({"a": [], "b": []})
+    assert parse(f"<think>{draft} or rather</think>{GOOD}") == (ANSWER, "")
+    assert parse(f"{draft} and {GOOD[:30]}") == ({"a": [], "b": []}, "")
+
+
+def test_a_key_given_twice_is_broken() -> None:
+    assert "twice" in parse('{"a": [], "b": [], "a": []}')[1]
 
 
 async def test_very_deep_json_is_only_broken() -> None:

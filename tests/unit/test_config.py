@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from culturepark.config import RunConfig, build_config, fingerprint
+from culturepark.config import PRESETS, REFINE_KEYS, RUN_KEYS, RunConfig, build_config, fingerprint, split_judge
 from culturepark.errors import ConfigError
 
 KEYS = (
@@ -24,6 +24,7 @@ OTHER: dict[str, Any] = {
     "n": 7,
     "cultures": ["german"],
     "topics": ["family"],
+    "topic_size": 7,
     "style": "within",
     "turns": 9,
     "classic_chat": "free",
@@ -32,9 +33,29 @@ OTHER: dict[str, Any] = {
     "seed": 3,
     "preset": "classic",
     "claims_per_speaker": 2,
+    "sample_types": ["single", "preference"],
     "multi_turn_share": 0.5,
     "min_words": 9,
     "max_words": 90,
+    "stages": ["essentialism", "personal_data", "real_people", "harm"],
+    "skip": ["length"],
+    "judges": ["j1", "j2"],
+    "audience": "people of the town",
+    "max_harm": 1.5,
+    "harm_by": "max",
+    "min_fit": 4,
+    "fit_by": "mean",
+    "quality": "integers",
+    "min_quality": 9,
+    "silent_claims": "drop",
+    "unknown_claims": "drop",
+    "near_copy": 0.5,
+    "semantic_copy": 0.8,
+    "encoder": "none",
+    "select": "first",
+    "pii": "presidio",
+    "ifd_model": "folder",
+    "max_ifd": 0.9,
     "engine": "mock",
     "model": "m",
     "refine_model": "r",
@@ -60,12 +81,19 @@ OTHER: dict[str, Any] = {
     "prompts": "q",
     "durability": "power",
     "vllm_args": ["--x"],
+    "passages": "texts",
+    "decontaminate": ["items.csv"],
 }
 ONE_VALUE = {"language"}
 # How the work is done: may change between two sittings of one run. All other keys are its identity.
 SITTING = set(
     "base_url api_key_env concurrency timeout tries outage_patience max_candidates output_dir resume progress "
-    "personas scenarios prompts durability vllm_args".split()
+    "personas scenarios prompts durability vllm_args passages decontaminate".split()
+)
+# What decides about the talks themselves: fixed once they were held.
+TALKS = set(
+    "n cultures topics topic_size style language turns classic_chat panel_size weighting seed preset claims_per_speaker engine model "
+    "temperature top_p max_tokens frequency_penalty presence_penalty extra_body prompt_size".split()
 )
 
 
@@ -93,6 +121,8 @@ def test_the_classic_preset_is_the_papers_protocol() -> None:
     config = build_config({"preset": "classic"})
     assert (config.style, config.turns, config.temperature, config.top_p) == ("classic", 14, 0.7, None)
     assert build_config({"preset": "classic", "turns": 6}).turns == 6
+    assert (config.sample_types, config.silent_claims, config.select) == (("single",), "drop", "longest")
+    assert {"claims", "fit", "near_copies", "semantic_copies"} <= set(config.skip)
     assert build_config({}) == RunConfig()
 
 
@@ -124,6 +154,22 @@ def test_an_unknown_key_is_refused_with_the_nearest_name(tmp_path: Path) -> None
         ("extra_body: 3\n", "extra_body:"),
         ("min_words: 50\nmax_words: 20\n", "min_words"),
         ("style: panel\nturns: 2\n", "panel of 3"),
+        ("sample_types: []\n", "sample_types:"),
+        ("sample_types: single,poem\n", "sample_types.1:"),
+        ("min_fit: 0.5\n", "min_fit:"),
+        ("min_fit: 6\n", "min_fit:"),
+        ("min_quality: 37\n", "min_quality:"),
+        ("near_copy: 0\n", "near_copy:"),
+        ("semantic_copy: 1.1\n", "semantic_copy:"),
+        ("max_ifd: 0\n", "max_ifd:"),
+        ("fit_by: max\n", "fit_by:"),
+        ("quality: on\n", "quality:"),
+        ("select: best\n", "select:"),
+        ("pii: none\n", "pii:"),
+        ("unknown_claims: maybe\n", "unknown_claims:"),
+        ("silent_claims: norms\n", "silent_claims:"),
+        ("judges: [gpt-x, gpt-x]\n", "named twice"),
+        ("judges: ['@http://host/v1']\n", "MODEL@URL"),
     ],
 )
 def test_a_wrong_file_is_refused_in_one_line(tmp_path: Path, text: str, word: str) -> None:
@@ -135,6 +181,130 @@ def test_a_fault_is_laid_to_the_file_only_if_it_stands_there(tmp_path: Path) -> 
     assert str(file) in refusal({}, file)
     assert str(file) not in refusal({"n": -1}, file)
     assert str(file) not in refusal({"turns": 1}, write(tmp_path, "n: 4\n"))
+
+
+# --- Refinement ---------------------------------------------------------------------------------------------
+
+
+def test_without_wishes_refinement_is_whole_and_careful() -> None:
+    config = build_config({})
+    assert (config.sample_types, config.multi_turn_share) == (("single", "multi"), 0.2)
+    assert (config.stages, config.skip, config.judges, config.audience) == ((), (), (), None)
+    assert (config.max_harm, config.harm_by, config.min_fit, config.fit_by) == (2.0, "mean", 3.0, "min")
+    assert (config.silent_claims, config.unknown_claims, config.min_quality) == ("customs", "keep", 0.0)
+    assert (config.encoder, config.select, config.pii, config.ifd_model) == ("auto", "farthest", "core", None)
+
+
+@pytest.mark.parametrize("value", [2.0001, 2.5, 3, 5, 99, "inf", ".inf", "nan", "5", True, 0.9, 0, -1])
+def test_harm_can_only_be_judged_more_strictly(value: Any, tmp_path: Path) -> None:
+    if value is True:  # YAML's 'true' would be a 1
+        assert build_config({"max_harm": value}).max_harm == 1.0
+        return
+    assert refusal({"max_harm": value}).startswith("max_harm:")
+    assert refusal({"preset": "classic", "max_harm": value}).startswith("max_harm:")
+    file = write(tmp_path, f"max-harm: {value}\n")
+    assert "max_harm:" in refusal({}, file)
+    assert build_config({"max_harm": 1.0}, file).max_harm == 1.0
+
+
+def test_harm_is_never_put_together_by_the_mildest_judge() -> None:
+    for way in ("min", "median", "off", ""):
+        assert refusal({"harm_by": way}).startswith("harm_by:")
+
+
+def test_no_preset_touches_what_protects_people() -> None:
+    for preset in PRESETS.values():
+        assert not {"max_harm", "harm_by", "pii", "judges"} & preset.keys()
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("gpt-x", ("gpt-x", None, None)),
+        ("  gpt-x ", ("gpt-x", None, None)),
+        ("org/model:7b@q4", ("org/model:7b@q4", None, None)),
+        ("m@http://h:8000/v1", ("m", "http://h:8000/v1", None)),
+        ("m@https://h/v1/", ("m", "https://h/v1", None)),
+        ("a@b/m@http://h/v1#KEY", ("a@b/m", "http://h/v1", "KEY")),
+        ("m@http://h/v1#", ("m", "http://h/v1", "")),
+        ("@http://h/v1", ("", "http://h/v1", None)),
+        ("m@http://h/v1#A#B", ("m", "http://h/v1", "A#B")),
+        ("", ("", None, None)),
+    ],
+)
+def test_a_judge_is_model_server_and_variable(text: str, parts: tuple[str, str | None, str | None]) -> None:
+    assert split_judge(text) == parts
+
+
+def test_a_panel_may_be_written_with_commas() -> None:
+    config = build_config({"judges": "one, two@http://h:8000/v1/, three@https://h/v1#JUDGE_KEY"})
+    assert config.judges == ("one", "two@http://h:8000/v1/", "three@https://h/v1#JUDGE_KEY")
+    assert build_config({"judges": ""}).judges == ()
+
+
+@pytest.mark.parametrize(
+    "judge",
+    [
+        "m@http://",
+        "m@http:/h",
+        "m@https://h/v1?x=1",
+        "m@http://u:p@h/v1",
+        "m@http://h/v1#",
+        "m@http://h/v1#A-B",
+        " @http://h/v1",
+    ],
+)
+def test_a_judge_that_cannot_be_is_refused(judge: str) -> None:
+    assert refusal({"judges": judge}).startswith("judges:")
+    assert refusal({"judges": ["good", judge]}).startswith("judges:")
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize(
+    "judge",
+    [
+        "m@https://host/v1#{}",
+        "m@https://host/v1?key={}",
+        "m@https://user:{}@host/v1",
+        "m@https://{}@host/v1",
+        "@https://{}.host/v1",
+        "m@https://host/v1#GOOD#{}",
+        "m@http://[{}",
+        "m@http://{}\u2100host/v1",
+        "m@https://host/v1#{}, m@https://host/v1#{}",
+    ],
+)
+def test_a_key_pasted_into_judges_is_refused_and_not_repeated(judge: str, key: str, tmp_path: Path) -> None:
+    for message in (
+        refusal({"judges": judge.replace("{}", key)}),
+        refusal({"judges": ["good", judge.replace("{}", key)]}),
+        refusal({}, write(tmp_path, f"judges: ['{judge.replace('{}', key)}']\n")),
+    ):
+        assert key.casefold() not in message.casefold() and key[3:12].casefold() not in message.casefold()
+
+
+def test_where_a_judge_runs_is_not_part_of_the_identity() -> None:
+    def mark(*judges: str) -> str:
+        return fingerprint(build_config({"judges": list(judges)}).data_part(), {})
+
+    assert mark("a", "b") == mark("a@http://h/v1", "b@https://other/v1#KEY") != mark("a", "c")
+    assert mark("a", "b") != mark("b", "a") and mark() != mark("a")
+
+
+def test_every_key_decides_about_talks_or_candidates_or_the_work() -> None:
+    assert set(RunConfig.model_fields) == TALKS | REFINE_KEYS | RUN_KEYS
+    assert not TALKS & REFINE_KEYS and not REFINE_KEYS & RUN_KEYS and not TALKS & RUN_KEYS
+    assert RUN_KEYS == SITTING
+
+
+@pytest.mark.parametrize("key", sorted(REFINE_KEYS))
+def test_other_refinement_is_another_run(key: str) -> None:
+    changed = build_config({key: OTHER[key]})
+    assert changed.data_part()[key] != build_config({}).data_part()[key]
+    assert fingerprint(changed.data_part(), {}) != fingerprint(build_config({}).data_part(), {})
+
+
+# --- Keys and files -----------------------------------------------------------------------------------------
 
 
 def test_missing_empty_and_binary_files(tmp_path: Path) -> None:

@@ -13,14 +13,14 @@ from culturepark.culture.personas import Order, PersonaSource, country_weights
 from culturepark.culture.surveys import js_distance
 from culturepark.errors import ConfigError
 from culturepark.runs.plan import CONTACT, Plan, Seat, Slot, make_plan
-from culturepark.runs.work import load_sources, plan_run, resolve_settings
+from culturepark.runs.sources import load_sources, plan_run, resolve_settings
 
 SOURCES = load_sources(build_config({}))
 SURVEY = SOURCES.surveys["wvs7"]
 
 
 def plan(**given: object) -> Plan:
-    return plan_run(build_config({"cultures": ["arab", "korean"], **given}), SOURCES)
+    return plan_run(build_config({"cultures": ["arab", "korean"], "topic_size": 1, **given}), SOURCES)
 
 
 def seats(made: Plan, culture: str) -> Iterator[tuple[Slot, Seat]]:
@@ -126,10 +126,12 @@ def test_cultures_that_share_no_topic_cannot_cross() -> None:
             plan(cultures=["arab", "chinese"], topics=["Q125"], style=style)
     only = {"A": {"Q27": SURVEY.marginals["KOR"]["Q27"]}, "B": {"Q28": SURVEY.marginals["DEU"]["Q28"]}}
     apart = {"wvs7": type(SURVEY)("wvs7", {"KOR": only["A"], "DEU": only["B"]}, {})}
-    settings = resolve_settings(build_config({"cultures": ["korean", "german"], "style": "cross", "n": 10}), SOURCES)
+    settings = resolve_settings(
+        build_config({"cultures": ["korean", "german"], "style": "cross", "n": 10, "topic_size": 1}), SOURCES
+    )
     with pytest.raises(ConfigError, match="shares none of the chosen topics"):
         make_plan(settings, SOURCES.profiles, apart, SOURCES.topics, SOURCES.scenes)
-    auto = resolve_settings(build_config({"cultures": ["korean", "german"], "n": 10}), SOURCES)
+    auto = resolve_settings(build_config({"cultures": ["korean", "german"], "n": 10, "topic_size": 1}), SOURCES)
     made = make_plan(auto, SOURCES.profiles, apart, SOURCES.topics, SOURCES.scenes)
     assert {s.style for s in made.slots} == {"within"} and sum(s.wanted for s in made.slots) == 10
 

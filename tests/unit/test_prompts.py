@@ -61,7 +61,12 @@ def test_a_size_of_the_users_folder_wins_over_its_top(tmp_path: Path) -> None:
         ("listen", "Somebody spoke about ${discuss}.", "the hole ${text} is missing"),
         ("listen_panel", "Go on, ${name}.", "the hole ${lines} is missing"),
         ("moderate", "${lines}", "the hole ${next} is missing"),
-        ("extract", "${transcript} ${people} ${wanted}", "the hole ${example} is missing"),
+        ("extract", "${people} ${wanted}", "the hole ${example} is missing"),
+        ("extract", "${transcript} ${people} ${wanted} ${example}", "unknown hole ${transcript}"),
+        ("talk", "${title}", "the hole ${transcript} is missing"),
+        ("harm", "${form}", "the hole ${claims} is missing"),
+        ("harm", "${claims} ${form} ${audience}", "unknown hole ${audience}"),
+        ("fit", "${claims} ${form}", "the hole ${audience} is missing"),
         ("speaker", "", "the hole ${name} is missing"),
         ("classic_turn", "Now you are ${name}.", "the hole ${guide} is missing"),
     ],
@@ -118,3 +123,28 @@ def test_a_misspelt_file_of_ones_own_is_named(tmp_path: Path) -> None:
     (tmp_path / "speeker.md").write_text("x", encoding="utf-8")
     with pytest.raises(DataError, match=r"speeker\.md: no prompt has this name \(did you mean 'speaker'"):
         Prompts("full", tmp_path)
+
+
+LANGUAGES = ("english", "arabic", "korean", "chinese", "spanish", "german", "portuguese", "turkish", "bengali")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_language_has_its_own_worked_examples(language: str) -> None:
+    """Two for stance, two for facts, one for harm, with the words the answers must use."""
+    lines = Prompts("full").refine_examples(language).splitlines()
+    assert [line.rpartition("-> ")[2].split("：")[0].split(":")[0] for line in lines] == [
+        "follows", "contradicts", "contradicted, F1", "unknown, none", "4"
+    ]  # fmt: skip
+    others = {Prompts("full").refine_examples(other) for other in LANGUAGES}
+    assert len(others) == len(LANGUAGES)
+
+
+def test_a_language_without_worked_examples_is_shown_the_english_ones() -> None:
+    prompts = Prompts("full")
+    assert prompts.refine_examples("welsh") == prompts.refine_examples("english") != ""
+
+
+def test_small_models_get_short_questions() -> None:
+    full, compact = Prompts("full"), Prompts("compact")
+    for name in ("verify", "verify_again", "rewrite", "harm", "fit", "extract", "refine_system"):
+        assert len(compact.text(name)) < 300 and len(compact.text(name)) < 0.5 * len(full.text(name)), name

@@ -13,14 +13,14 @@ from culturepark.culture.personas import country_weights
 from culturepark.culture.surveys import apportion, apportion_few
 from culturepark.errors import ConfigError
 from culturepark.runs.plan import OLDER, YOUNGER, Plan, replace_slot
-from culturepark.runs.work import load_sources, plan_run
+from culturepark.runs.sources import load_sources, plan_run
 
 CULTURES = ("arab", "bengali", "chinese", "german", "korean", "portuguese", "spanish", "turkish")
 SOURCES = load_sources(build_config({}))
 
 
 def plan(**given: object) -> Plan:
-    return plan_run(build_config({"cultures": ["arab", "korean"], **given}), SOURCES)
+    return plan_run(build_config({"cultures": ["arab", "korean"], "topic_size": 1, **given}), SOURCES)
 
 
 def check(made: Plan, n: int, cultures: list[str]) -> None:

@@ -25,7 +25,8 @@ from culturepark.llm.scripted_phrases import load_book
 from culturepark.prompts import Prompts
 from culturepark.records import Turn
 from culturepark.refine.agent import answer_schema, parse_answer
-from culturepark.refine.gates import check_question
+from culturepark.refine.asking import number_schema, read_object
+from culturepark.refine.pointing import check_question
 from culturepark.refine.sentences import Sentence
 
 ENGLISH = load_language("english")
@@ -347,8 +348,9 @@ def ask_to_read(full: bool = True, seed: int = 0, purpose: Purpose = "extract") 
     prompts = FULL if full else COMPACT
     transcript = "\n".join(f"[{s.number}] {s.speaker}: {s.text}" for s in sentences)
     holes = {"title": topic.title, "statement": topic.statement, "people": "a, b", "wanted": "w", "example": "{}"}
-    user = prompts.render("extract", {**holes, "transcript": transcript})
-    schema = Schema("claims", answer_schema(sentences, SEATS, full))
+    talk = prompts.render("talk", {**holes, "transcript": transcript})
+    user = talk + "\n\n" + prompts.render("extract", {**holes, "scale": "1: x"})
+    schema = Schema("claims", answer_schema(sentences, SEATS, full, topic.codes))
     if purpose == "repair":
         return ask("You read.", user, "bad", "Give it again.", purpose="repair", seed=seed, schema=schema)
     return ask("You read.", user, purpose=purpose, seed=seed, schema=schema)
@@ -398,7 +400,7 @@ async def test_shifts_are_given_for_every_seat() -> None:
 
 
 async def test_a_silent_speaker_gets_an_empty_list() -> None:
-    schema = Schema("claims", answer_schema(number(3), SEATS, True))
+    schema = Schema("claims", answer_schema(number(3), SEATS, True, (1, 2)))
     reply = await ScriptedClient(badjson_rate=0).reply(replace(ask_to_read(), schema=schema))
     answer = json.loads(reply.text)
     assert answer["b"] == [] and answer["a"]
@@ -412,6 +414,41 @@ async def test_bad_json_comes_at_the_ordered_rate_and_is_mended() -> None:
     some = ScriptedClient(badjson_rate=0.2)
     bad = [bool(parse_answer(await some.reply(ask_to_read(seed=s)), tuple(SEATS))[1]) for s in range(300)]
     assert 35 < sum(bad) < 90
+
+
+async def test_reasons_are_other_sentences_of_the_speaker() -> None:
+    client, by_number, counts = ScriptedClient(badjson_rate=0), {s.number: s for s in number()}, Counter[int]()
+    for seed in range(60):
+        answer = json.loads((await client.reply(ask_to_read(seed=seed))).text)
+        for seat in SEATS:
+            for claim in answer[seat]:
+                counts[len(claim["reasons"])] += 1
+                assert not set(claim["reasons"]) & set(claim["sentences"])
+                assert {by_number[n].speaker for n in claim["reasons"]} <= {seat}
+    assert set(counts) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("place", [0, -1])
+async def test_the_position_at_the_end_is_mostly_that_of_the_quoted_view(place: int) -> None:
+    client, seen = ScriptedClient(badjson_rate=0), Counter[str]()
+    for seed, topic in enumerate(TOPICS * 4):
+        before = topic.scale[place]
+        sentences = [
+            replace(number()[0], text=f"It is soon told: {before.view[0].lower()}{before.view[1:]}"),
+            *number()[1:],
+        ]
+        transcript = "\n".join(f"[{s.number}] Mona: {s.text}" for s in sentences)
+        schema = Schema("claims", answer_schema(sentences, SEATS, True, topic.codes))
+        request = ask("You read.", transcript, purpose="extract", seed=seed, schema=schema)
+        shifts = json.loads((await client.reply(request)).text)["shifts"]
+        assert shifts["b"]["now"] == -1  # quoted no view
+        now, after = shifts["a"]["now"], shifts["a"]["after"]
+        assert (now == -1) == (after == "unclear")
+        if after == "moved":
+            assert now in topic.codes and abs(topic.codes.index(now) - topic.codes.index(before.code)) == 1
+        if after != "unclear":
+            seen["same" if now == before.code else "nearer"] += 1
+    assert 0.03 < seen["nearer"] / seen.total() < 0.25
 
 
 OTHER_SCHEMAS: list[dict[str, Any]] = [
@@ -504,3 +541,90 @@ def _misfits_of_number(value: float, schema: Any) -> list[str]:
         and value % schema.get("multipleOf", value or 1) == 0
     )
     return [] if fits else [f"bounds {value}"]
+
+
+# --- Judgements --------------------------------------------------------------------------------------
+
+GRADES = {"type": "integer", "enum": [1, 2, 3, 4, 5, 6]}
+MARKS = {"type": "integer", "enum": [1, 2, 3, 4, 5]}
+STANCE = {"type": "string", "enum": ["follows", "contradicts", "silent"]}
+STATEMENTS = {
+    "type": "array",
+    "maxItems": 4,
+    "items": {
+        "type": "object",
+        "required": ["text", "kind", "verdict", "source"],
+        "properties": {
+            "text": {"type": "string"},
+            "kind": {"type": "string", "enum": ["factual", "normative"]},
+            "verdict": {"type": "string", "enum": ["supported", "contradicted", "unknown"]},
+            "source": {"type": "string", "enum": ["F1", "P2", "none"]},
+        },
+    },
+}
+
+
+async def judge(parts: dict[str, Any], count: int = 4000, question: str = "q") -> list[dict[str, Any]]:
+    """What the engine says of this many claims, ten a call."""
+    schema = number_schema(10, parts)
+    client, found = ScriptedClient(badjson_rate=0), []
+    for seed in range(count // 10):
+        request = ask("s", question, purpose="verify", seed=seed, schema=Schema("x", schema))
+        answer = json.loads((await client.reply(request)).text)
+        assert not find_misfits(answer, schema) and list(answer) == [str(k) for k in range(1, 11)]
+        found += answer.values()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "shares"),
+    [
+        ("stance", STANCE, {"follows": 0.93, "silent": 0.04, "contradicts": 0.03}),
+        ("keeps_meaning", {"type": "boolean"}, {True: 0.9, False: 0.1}),
+        ("harm", MARKS, {1: 0.95, 2: 0.045, 4: 0.005}),
+        ("fit", MARKS, {5: 0.6, 4: 0.385, 2: 0.015}),
+        ("quality", GRADES, {3: 0.2, 4: 0.4, 5: 0.3, 6: 0.1}),
+        ("complexity", GRADES, {3: 0.25, 4: 0.35, 5: 0.25, 6: 0.15}),
+    ],
+)
+async def test_judgements_come_in_their_shares(name: str, part: dict[str, Any], shares: dict[Any, float]) -> None:
+    counts = Counter(found[name] for found in await judge({name: part}))
+    assert set(counts) == set(shares)
+    assert all(abs(counts[value] / 4000 - share) < 0.03 for value, share in shares.items())
+
+
+async def test_few_claims_make_statements_a_source_can_tell_about() -> None:
+    found = [claim["statements"] for claim in await judge({"stance": STANCE, "statements": STATEMENTS})]
+    counts = Counter(statement["verdict"] for given in found for statement in given)
+    assert 0.45 < sum(not given for given in found) / 4000 < 0.55
+    assert 0.17 < counts["supported"] / 4000 < 0.23 and 0.004 < counts["contradicted"] / 4000 < 0.018
+    assert all((s["source"] == "none") == (s["verdict"] == "unknown") for given in found for s in given)
+    items = {**STATEMENTS["items"], "properties": {**STATEMENTS["items"]["properties"], "source": {"enum": ["none"]}}}
+    alone = await judge({"statements": {**STATEMENTS, "items": items}}, 500)
+    assert {s["verdict"] for claim in alone for s in claim["statements"]} == {"unknown"}
+
+
+async def test_a_rewrite_says_the_view_of_its_own_claim_and_passes_the_rules() -> None:
+    for topic in TOPICS[::5]:
+        views = [p.view for p in topic.scale]
+        lines = [f'{k}. Mona holds: "{view}" Said: "No."' for k, view in enumerate(views, 1)]
+        schema = Schema("rewrite", number_schema(len(views), {"rewrite": {"type": "string"}}))
+        request = ask("s", "\n".join(lines), purpose="rewrite", schema=schema)
+        answer = json.loads((await ScriptedClient(badjson_rate=0).reply(request)).text)
+        for k, view in enumerate(views, 1):
+            text = answer[str(k)]["rewrite"]
+            assert view[1:] in text and len(words(text)) >= 8 and ENGLISH.find("first_person", text)
+            assert not any(ENGLISH.find(kind, text) for kind in ("refusal", "machine", "role_leak", "dangling"))
+    lost = await judge({"rewrite": {"type": "string"}}, 10)
+    assert all(len(words(claim["rewrite"])) >= 8 for claim in lost)
+
+
+@pytest.mark.parametrize("purpose", ["verify", "rewrite", "harm", "fit"])
+async def test_judges_give_bad_json_at_the_ordered_rate(purpose: Purpose) -> None:
+    schema = number_schema(3, {"harm": MARKS})
+    for rate, least, most in ((0.0, 0, 0), (0.2, 30, 90), (1.0, 300, 300)):
+        client, bad = ScriptedClient(badjson_rate=rate), 0
+        for seed in range(300):
+            reply = await client.reply(ask("s", "u", purpose=purpose, seed=seed, schema=Schema("x", schema)))
+            bad += bool(read_object(reply, lambda found: "" if len(found) == 3 else "few")[1])
+        assert least <= bad <= most

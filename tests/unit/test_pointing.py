@@ -1,29 +1,21 @@
-"""Gates: where a claim points, what it may say, and which questions can be asked."""
+"""Where a claim points, what it quotes, and which questions can be asked."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from culturepark.culture.profiles import load_profiles
-from culturepark.records import Shift, Turn
+from culturepark.language import load_language
+from culturepark.records import Turn
 from culturepark.refine.agent import RawClaim
-from culturepark.refine.gates import (
-    GATES,
-    Candidate,
-    GateContext,
-    check_question,
-    make_candidate,
-    run_gates,
-    says_name,
-    to_claim,
-    widen,
-)
+from culturepark.refine.pointing import Pointed, check_question, make_candidate, says_name, to_claim, widen
 from culturepark.refine.samples import culture_labels
 from culturepark.refine.sentences import Sentence, number_sentences, render_transcript
-from tests.builders import ENGLISH, NAMES, make_dialogue, make_turns
-from tests.speech import FOREIGN, MACHINES, REFUSALS, SWEEPING
+from tests.builders import ENGLISH, NAMES, make_turns
 
 TURNS = make_turns(
     "Hello Min-jun. I wash my mother's hair every Friday. My sister cooks for her.",
@@ -32,25 +24,15 @@ TURNS = make_turns(
 )
 SENTENCES = number_sentences(TURNS, ENGLISH)
 LABELS = {"korean": "korean", "korea": "korean", "egypt": "arab", "egyptian": "arab"}
+GOOD = "I wash my mother's hair every Friday, because she did it for me."
 
 
 def claim(*numbers: int, speaker: str = "a") -> RawClaim:
     return RawClaim(speaker, "custom", numbers, "")
 
 
-def context(min_words: int = 4, max_words: int = 60) -> GateContext:
-    return GateContext(make_dialogue(TURNS), ENGLISH, NAMES[:2], min_words, max_words)
-
-
-def point(*numbers: int, speaker: str = "a") -> Candidate:
+def point(*numbers: int, speaker: str = "a") -> Pointed:
     return make_candidate(claim(*numbers, speaker=speaker), SENTENCES, ENGLISH, NAMES[:2])
-
-
-def judge(answer: str, min_words: int = 4, max_words: int = 60) -> tuple[str, str]:
-    """Where an answer fell and why; empty where it stays."""
-    sentence = Sentence(1, 0, "a", answer, True)
-    last = run_gates(Candidate(claim(1), (sentence,), answer), context(min_words, max_words))[-1]
-    return (last.stage, last.reason) if not last.kept else ("", "")
 
 
 def test_sentences_are_numbered_through_the_talk() -> None:
@@ -87,11 +69,9 @@ def test_the_moderators_words_are_nobodys_claim() -> None:
         ((10**20,), "b"),
     ],
 )
-def test_a_claim_that_points_elsewhere_is_dropped(numbers: tuple[int, ...], speaker: str) -> None:
-    candidate = point(*numbers, speaker=speaker)
-    verdicts = run_gates(candidate, context())
-    assert [(v.stage, v.kept, v.reason) for v in verdicts] == [("pointing", False, "points_nowhere")]
-    assert str(list(numbers)) in verdicts[0].evidence and candidate.answer == ""
+def test_a_claim_that_points_elsewhere_has_no_words(numbers: tuple[int, ...], speaker: str) -> None:
+    pointed = point(*numbers, speaker=speaker)
+    assert (pointed.sentences, pointed.answer) == ((), "") and to_claim(pointed, "Why?").quotes == ()
 
 
 def test_duplicate_and_unordered_numbers_count_once_and_in_order() -> None:
@@ -101,6 +81,31 @@ def test_duplicate_and_unordered_numbers_count_once_and_in_order() -> None:
 
 def test_only_one_turn_is_quoted() -> None:
     assert {s.turn for s in point(2, 3, 6).sentences} == {0}
+
+
+def test_sentences_that_answer_the_partner_are_left_out_at_either_end() -> None:
+    assert point(1, 2).answer == "I wash my mother's hair every Friday."
+    assert point(6, 7).answer == "I could not let a stranger into her kitchen."
+
+
+def test_a_hanging_start_takes_the_sentence_before_along() -> None:
+    sentences = number_sentences(make_turns("My sister cooks. That is why I wash. I like it."), ENGLISH)
+    found = make_candidate(claim(2, 3), sentences, ENGLISH, ())
+    assert [s.number for s in found.sentences] == [1, 2, 3]
+
+
+def test_a_short_claim_is_widened_by_what_follows_and_stands_alone() -> None:
+    sentences = number_sentences(make_turns("I wash. I comb. Ask Min-jun. I sing."), ENGLISH)
+    start = make_candidate(claim(1), sentences, ENGLISH, ())
+    assert widen(start, sentences, ENGLISH, 3, ()).answer == "I wash. I comb."
+    assert widen(start, sentences, ENGLISH, 9, NAMES[:2]).answer == "I wash. I comb."
+    assert widen(start, sentences, ENGLISH, 2, ()) is start
+
+
+def test_sentences_of_an_unspaced_language_are_joined_without_a_space() -> None:
+    chinese = load_language("chinese")
+    sentences = number_sentences(make_turns("我给妈妈洗头。我也做饭。"), chinese)
+    assert make_candidate(claim(1, 2), sentences, chinese, ()).answer == "我给妈妈洗头。我也做饭。"
 
 
 _TEXT = st.text(st.sampled_from("abcd IMDr.?!,'\"\n é😀한ع\u200f\u2028-:$"), min_size=1, max_size=60).filter(
@@ -114,82 +119,26 @@ def test_every_quote_stands_in_its_turn_word_for_word(texts: list[str], numbers:
     turns: list[Turn] = make_turns(*texts)
     sentences = number_sentences(turns, ENGLISH)
     raw = RawClaim(speaker, "norm", tuple(numbers), "")
-    candidate = widen(make_candidate(raw, sentences, ENGLISH, NAMES[:2]), sentences, context(min_words=9))
-    found = to_claim(candidate, "Why?")
+    pointed = widen(make_candidate(raw, sentences, ENGLISH, NAMES[:2]), sentences, ENGLISH, 9, NAMES[:2])
+    found = to_claim(pointed, "Why?")
     said = {s.number: s.text for s in sentences}
     for quote in found.quotes:
         assert turns[quote.turn].speaker == speaker
         assert all(text and text in turns[quote.turn].text for text in quote.texts)
         assert [said[n] for n in quote.sentences] == list(quote.texts)
-    assert candidate.answer == " ".join(t for q in found.quotes for t in q.texts)
-    if candidate.sentences:
+    assert pointed.answer == " ".join(t for q in found.quotes for t in q.texts)
+    if pointed.sentences:
         assert set(numbers) <= set(said)
 
 
 def test_claims_on_real_talk_are_exact_too() -> None:
-    found = to_claim(point(2, 3), "What do you do on Fridays?")
+    raw = replace(claim(2, 3), reasons=(6,))
+    pointed = make_candidate(raw, SENTENCES, ENGLISH, NAMES[:2])
+    found = to_claim(pointed, "What do you do on Fridays?", "d000001-a1")
     assert [(q.turn, q.sentences) for q in found.quotes] == [(0, (2, 3))]
     assert found.quotes[0].texts == ("I wash my mother's hair every Friday.", "My sister cooks for her.")
     assert (found.speaker, found.kind, found.question) == ("a", "custom", "What do you do on Fridays?")
-
-
-GOOD = "I wash my mother's hair every Friday, because she did it for me."
-
-
-def test_a_good_answer_passes_every_gate() -> None:
-    sentence = Sentence(1, 0, "a", GOOD, True)
-    verdicts = run_gates(Candidate(claim(1), (sentence,), GOOD), context())
-    assert [v.stage for v in verdicts] == list(GATES) and all(v.kept and not v.reason for v in verdicts)
-
-
-@pytest.mark.parametrize(
-    ("answer", "fell"),
-    [
-        *((text, ("refusal", "refusal")) for text in REFUSALS),
-        *((text, ("refusal", "as_an_ai")) for text in MACHINES),
-        *((text, ("essentialism", "essentialism")) for text in SWEEPING),
-        (f"{GOOD} My persona agrees.", ("refusal", "role_leak")),
-        ("Min-jun and I wash her hair every Friday.", ("standing_alone", "not_standalone")),
-        ("I wash her hair, Hassan told me to.", ("standing_alone", "not_standalone")),
-        ("I wash her hair every Friday. Would you?", ("standing_alone", "not_standalone")),
-        ("That is why I wash her hair every Friday.", ("standing_alone", "not_standalone")),
-        ("But I wash her hair every Friday.", ("standing_alone", "not_standalone")),
-        ("I wash hair.", ("length", "too_short")),
-        ("I wash her hair. " * 20, ("length", "too_long")),
-        ("Mothers deserve clean hair every Friday.", ("first_person", "not_first_person")),
-    ],
-)
-def test_a_bad_answer_falls_at_its_gate(answer: str, fell: tuple[str, str]) -> None:
-    assert judge(answer, min_words=4 if fell[0] == "length" else 1) == fell
-
-
-@pytest.mark.parametrize(
-    ("shift", "reason"),
-    [
-        (Shift(speaker="a", before=1, after="moved", sentence=2), "stance_moved"),
-        (Shift(speaker="a", before=1, after="moved", sentence=3), "stance_moved"),
-        (Shift(speaker="a", before=1, after="moved", sentence=4), ""),
-        (Shift(speaker="a", before=1, after="moved"), ""),
-        (Shift(speaker="a", before=1, after="unclear", sentence=2), ""),
-        (Shift(speaker="b", before=1, after="moved", sentence=2), ""),
-    ],
-)
-def test_words_said_after_a_change_of_mind_do_not_stand_for_the_stance(shift: Shift, reason: str) -> None:
-    dialogue = make_dialogue(TURNS, shifts=(shift,))
-    last = run_gates(point(2, 3), GateContext(dialogue, ENGLISH, NAMES[:2], 4, 60))[-1]
-    assert last.reason == reason
-
-
-@pytest.mark.parametrize("name", ["spanish", "german", "korean", "arabic"])
-def test_an_answer_in_another_language_falls(name: str) -> None:
-    sentence = Sentence(1, 0, "a", FOREIGN[name], True)
-    reason, evidence = GATES["language"](Candidate(claim(1), (sentence,), FOREIGN[name]), context())
-    assert reason == "wrong_language" and evidence in FOREIGN[name]
-
-
-@pytest.mark.parametrize(("count", "reason"), [(4, "too_short"), (5, ""), (8, ""), (9, "too_long")])
-def test_the_length_bounds_belong_to_the_range(count: int, reason: str) -> None:
-    assert judge("I " + "w " * (count - 1), 5, 8)[1] == reason
+    assert (found.id, found.reasons) == ("d000001-a1", (6,))
 
 
 @pytest.mark.parametrize(
@@ -204,6 +153,18 @@ def test_the_length_bounds_belong_to_the_range(count: int, reason: str) -> None:
         ("Ana", "Analysis is hard.", False),
         ("İrem", "I was there.", False),
         ("İrem", "I saw İrem there.", True),
+        ("지우", "지우는 매일 와요.", True),
+        ("지우", "지우개를 샀어요.", False),
+        ("지우", "지우한테도 물었어요.", True),
+        ("민준", "민준이가 그랬어요.", True),
+        ("أحمد", "سألت أحمد عن الأمر.", True),
+        ("أحمد", "وأحمد قال نعم.", True),
+        ("أحمد", "احمد الله على ذلك.", True),
+        ("سالم", "المسالم لا يتشاجر.", False),
+        ("রহিম", "রহিমের মা এলেন।", True),
+        ("রহিম", "রহিমা এলেন।", False),
+        ("小梅", "我和小梅一起去。", True),
+        ("小梅", "我买了小青梅。", False),
     ],
 )
 def test_names_are_told_from_words(name: str, text: str, says: bool) -> None:
@@ -225,6 +186,9 @@ def test_names_are_told_from_words(name: str, text: str, says: bool) -> None:
         ("How is it done in EGYPT these days?", "names_a_culture"),
         ("What would your persona say about it?", "role_leak"),
         ("What would you answer as an AI model?", "role_leak"),
+        ("What would **you** say about the nurse?", "bad_form"),
+        ("Would you write to rosa@example.org about it?", "personal_data"),
+        ("What would you ask Angela Merkel about it?", "names_a_person"),
         (
             "¿Quién cuida de los padres cuando ya son viejos y no pueden valerse por sí mismos en casa?",
             "wrong_language",
@@ -234,6 +198,18 @@ def test_names_are_told_from_words(name: str, text: str, says: bool) -> None:
 )
 def test_questions(question: str, fault: str) -> None:
     assert check_question(question, NAMES[:2], LABELS, ENGLISH) == fault
+
+
+@pytest.mark.parametrize(
+    ("name", "question"),
+    [
+        ("arabic", "من يعتني بأمك في مرضها ولماذا؟"),
+        ("chinese", "你母亲生病的时候谁来照顾她？"),
+        ("korean", "어머니가 편찮으시면 누가 돌보나요?"),
+    ],
+)
+def test_questions_in_other_scripts(name: str, question: str) -> None:
+    assert check_question(question, NAMES[:2], LABELS, load_language(name)) == ""
 
 
 def test_labels_are_words_that_name_a_culture() -> None:
@@ -246,3 +222,8 @@ def test_labels_are_words_that_name_a_culture() -> None:
     assert labels["egyptian"] == "arab" and all(len(w) > 3 for w in labels)
     everyday = "Who in the south keeps united with people who move from one republic or one of the states to the world?"
     assert check_question(everyday, NAMES, labels, ENGLISH) == ""
+
+
+def test_a_sentence_of_nobody_else_is_needed_to_point() -> None:
+    other = Sentence(1, 0, "a", GOOD, False)
+    assert make_candidate(claim(1), (other,), ENGLISH, ()).sentences == ()

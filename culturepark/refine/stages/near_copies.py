@@ -1,0 +1,172 @@
+"""Exact and near copies over a whole run, found before anything is paid for; the door to ``rensa``.
+
+MinHash over character n-grams proposes (48 permutations in 16 bands), the exact Jaccard of the stored texts decides.
+Limits: of copies half alike one in eight is not proposed; meaning is not looked at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from culturepark.language import words
+from culturepark.refine.candidate import KEPT, Candidate, Ruling, StageContext
+
+UNSPACED = frozenset(("zh", "yue", "ja", "th", "lo", "km", "my"))
+# Lengths of the n-grams that (propose, decide): the more a letter of the script says, the shorter.
+_ALPHABET, _ABJAD, _DENSE = ((4,), (3,)), ((3,), (2,)), ((1, 2), (1, 2))
+_SIZES = dict.fromkeys(("ar", "fa", "ur", "he", "ps"), _ABJAD) | dict.fromkeys(("ko", *UNSPACED), _DENSE)
+_PERMUTATIONS, _BANDS, _SEED = 48, 16, 20240607
+_SLACK = 0.3  # how far a sketch may fall below the threshold and still be compared in full
+_COMPARED = 24  # texts compared in full for one question
+_LENIENCE, _BRIEF = 0.1, 90  # in a text of so many n-grams, one changed word may cost so much
+_DIGITS = re.compile(r"\d+")
+
+
+def split_words(text: str) -> list[str]:
+    """Words in one spelling: NFKC, case folded, ASCII digits, no punctuation; unspaced scripts give characters."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    found = words(text.casefold())
+    if text.isascii():
+        return found
+    return [w if w.isascii() or not any(map(str.isdecimal, w)) else _write_ascii_digits(w) for w in found]
+
+
+def is_unspaced(tag: str) -> bool:
+    """Does the language write no spaces between words?"""
+    return _shorten(tag) in UNSPACED
+
+
+def hash_words(found: list[str]) -> int:
+    """A 64-bit number for a list of words, the same in every process."""
+    return int.from_bytes(hashlib.blake2b(" ".join(found).encode("utf-8", "replace"), digest_size=8).digest(), "big")
+
+
+def _write_ascii_digits(word: str) -> str:
+    return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in word)
+
+
+@dataclass(frozen=True, slots=True)
+class _Spelling:
+    """A text as it is compared: ``key`` stands for its words, in ``line`` numbers count alike."""
+
+    key: int
+    line: str
+    proposing: tuple[int, ...]
+    deciding: tuple[int, ...]
+
+
+def _spell(text: str, tag: str) -> _Spelling:
+    found = split_words(text)
+    line = ("" if is_unspaced(tag) else " ").join(_DIGITS.sub("0", w) for w in found)
+    return _Spelling(hash_words(found), line, *_SIZES.get(_shorten(tag), _ALPHABET))
+
+
+def _shorten(tag: str) -> str:
+    return tag.replace("_", "-").split("-")[0].lower()
+
+
+def _cut(line: str, sizes: tuple[int, ...]) -> set[str]:
+    return {line[k : k + size] for size in sizes for k in range(len(line) - size + 1)} or {line}
+
+
+class NearCopies:
+    """Every text of a run kept so far. ``threshold`` is the Jaccard from which two texts are copies.
+
+    It is taken over character 3-grams (Arabic script: pairs; Korean and scripts without spaces: characters and
+    pairs), numbers counting alike. Short texts, in which one word weighs more, need up to 0.1 less.
+    """
+
+    def __init__(self, threshold: float = 0.7) -> None:
+        from rensa import RMinHash, RMinHashLSH
+
+        self.threshold = threshold
+        self._make_sketch = RMinHash
+        self._index = RMinHashLSH(threshold=0.5, num_perm=_PERMUTATIONS, num_bands=_BANDS)
+        self._digests: NDArray[np.uint32] = np.empty((256, _PERMUTATIONS), dtype=np.uint32)
+        self._ids: list[str] = []
+        self._lines: list[bytes] = []
+        self._deciding: list[tuple[int, ...]] = []
+        self._same: dict[int, int] = {}
+        self._last: tuple[tuple[str, str], _Spelling, object] | None = None
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def add(self, id: str, text: str, tag: str) -> None:
+        """Remember a text. One without words is passed over: it is like nothing."""
+        spelling, sketch = self._prepare(text, tag)
+        if not spelling.line:
+            return
+        number = len(self._ids)
+        if number == len(self._digests):
+            self._digests = np.concatenate((self._digests, np.empty_like(self._digests)))
+        self._digests[number] = sketch.digest()  # type: ignore[attr-defined]
+        self._index.insert(number, sketch)
+        self._ids.append(id)
+        self._lines.append(spelling.line.encode("utf-8", "replace"))
+        self._deciding.append(spelling.deciding)
+        self._same.setdefault(spelling.key, number)
+
+    def find_same(self, text: str, tag: str) -> str | None:
+        """The id of the first text with the same words in the same order."""
+        spelling, _ = self._prepare(text, tag)
+        number = self._same.get(spelling.key) if spelling.line else None
+        return None if number is None else self._ids[number]
+
+    def find(self, text: str, tag: str) -> tuple[str, float] | None:
+        """The id of the most alike earlier text and their Jaccard, if it reaches the threshold; ties: the first."""
+        spelling, sketch = self._prepare(text, tag)
+        if not spelling.line:
+            return None
+        best, likeness = -1, 0.0
+        own = _cut(spelling.line, spelling.deciding)
+        for number in self._propose(sketch):
+            if self._deciding[number] != spelling.deciding:
+                continue
+            other = _cut(self._lines[number].decode("utf-8"), spelling.deciding)
+            shared = len(own & other)
+            jaccard = shared / (len(own) + len(other) - shared)
+            if jaccard < self.threshold - _LENIENCE * min(1.0, _BRIEF / max(len(own), len(other))):
+                continue
+            if jaccard > likeness or (jaccard == likeness and number < best):
+                best, likeness = number, jaccard
+        return (self._ids[best], likeness) if best >= 0 else None
+
+    def _propose(self, sketch: object) -> list[int]:
+        """Numbers of the texts worth comparing in full, the most alike by sketch."""
+        found = np.array(sorted(self._index.query(sketch)), dtype=np.int64)
+        if len(found) <= _COMPARED:
+            return [int(k) for k in found]
+        digest = np.array(sketch.digest(), dtype=np.uint32)  # type: ignore[attr-defined]
+        alike = (self._digests[found] == digest).mean(axis=1)
+        order = np.argsort(-alike, kind="stable")[:_COMPARED]
+        return [int(found[k]) for k in order if alike[k] >= self.threshold - _SLACK]
+
+    def _prepare(self, text: str, tag: str) -> tuple[_Spelling, object]:
+        if self._last is None or self._last[0] != (text, tag):
+            spelling = _spell(text, tag)
+            sketch = self._make_sketch(num_perm=_PERMUTATIONS, seed=_SEED)
+            sketch.update(sorted(_cut(spelling.line, spelling.proposing)))
+            self._last = ((text, tag), spelling, sketch)
+        return self._last[1], self._last[2]
+
+
+def check(candidate: Candidate, context: StageContext) -> Ruling:
+    """Drop a candidate whose text a kept one already has, word for word or nearly. Adding is the caller's."""
+    index: NearCopies | None = context.tools.get("near_copies")
+    if index is None:
+        return KEPT
+    same = index.find_same(candidate.text, context.pack.tag)
+    if same is not None:
+        return KEPT if same == candidate.id else Ruling("duplicate", f"like {same}, the same words")
+    found = index.find(candidate.text, context.pack.tag)
+    if found is None or found[0] == candidate.id:
+        return KEPT
+    return Ruling("near_copy", f"like {found[0]}, {found[1]:.2f} of their character n-grams")

@@ -1,0 +1,76 @@
+"""The Portuguese pack: tell-tale phrases that must be found, and everyday talk that must trip no rule."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+
+from culturepark.language import load_language, straighten, words
+from tests.packs.cases import RULES, count_missed, is_caught, list_false_alarms, read_cases
+
+PACK = load_language("portuguese")
+
+
+@pytest.mark.parametrize(("kind", "text"), read_cases("portuguese", "hits"))
+def test_phrases_are_found(kind: str, text: str) -> None:
+    assert is_caught(PACK, kind, text)
+
+
+@pytest.mark.parametrize(("kind", "text"), read_cases("portuguese", "clean") + read_cases("portuguese", "more_clean"))
+def test_everyday_talk_is_not(kind: str, text: str) -> None:
+    assert not is_caught(PACK, kind, text)
+
+
+@pytest.mark.parametrize("kind", RULES)
+def test_of_other_wordings_no_more_than_one_in_twenty_is_missed(kind: str) -> None:
+    missed, tried = count_missed("portuguese", kind)
+    assert tried >= 30
+    assert missed <= tried / 20
+
+
+def test_no_clean_text_trips_any_rule() -> None:
+    assert list_false_alarms("portuguese") == []
+
+
+@pytest.mark.parametrize("kind", RULES)
+def test_separate_accents_and_capitals_hide_nothing(kind: str) -> None:
+    hits = [
+        text
+        for found, text in read_cases("portuguese", "hits")
+        if found == kind and "<" not in text and "[" not in text
+    ]
+    assert [t for t in hits if not PACK.find(kind, unicodedata.normalize("NFD", t))] == []
+    assert [t for t in hits if not PACK.find(kind, t.upper())] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Todas as alemãs são frias.",
+        "Nós brasileiros somos alegres.",
+        "Uma mulher nunca esquece.",
+        "Brasileiro é malandro.",
+    ],
+)
+def test_the_group_is_found_in_gender_number_and_bare(text: str) -> None:
+    assert PACK.find("essentialism", text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Não é verdade que todos os alemães são frios.",
+        "Ninguém pode dizer que todas as mulheres são fracas.",
+        "Os alemães são frios é um preconceito.",
+        "O mito de que os turcos são ciumentos cansa.",
+    ],
+)
+def test_a_claim_that_is_denied_is_no_claim(text: str) -> None:
+    assert not PACK.find("essentialism", text)
+
+
+def test_lists_of_words_are_single_words() -> None:
+    assert len(PACK.stopwords) >= 60
+    assert len(set(PACK.frequent)) >= 40
+    assert [w for w in PACK.frequent if words(w) != [straighten(w)]] == []
