@@ -58,9 +58,8 @@ def print_result(run: Run) -> None:
     for alarm in run.manifest.get("alarms", ()):
         print(f"Alarm: {alarm}.")
     where = shlex.quote(str(run.path))
-    print(
-        f"Read one:  culturepark show {where}    figures: {run.path / 'report.md'}    dropped: culturepark rejected {where}"
-    )
+    print(f"Read one:  culturepark show {where}")
+    print(f"Figures:   {run.path / 'report.md'}    What was dropped:  culturepark rejected {where}")
 
 
 def print_plan(prepared: Prepared) -> None:

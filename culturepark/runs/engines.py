@@ -150,7 +150,7 @@ async def open_engine(
 
 
 def _open_judge(config: RunConfig, name: str, url: str | None, variable: str | None) -> ChatClient | None:
-    """A client of its own for a judge elsewhere; ``None`` when the run's client serves it. A key goes only where named."""
+    """A judge's own client, with no key but the one named for it; ``None`` when the run's client serves it."""
     if url is not None:
         return HttpClient(url, os.environ.get(variable or "") or None, timeout_s=config.timeout)
     if config.engine == "langchain":

@@ -129,8 +129,8 @@ def find_balance(counts: Counts) -> dict[str, Any]:
         made["keep_ratio"] = round(rates[high] / rates[low], 3) if rates[low] else None
         if not rates[low] or rates[high] / rates[low] > KEEP_ALARM:
             made["alarms"].append(
-                f"The stages keep {rates[high]:.0%} of {high} but {rates[low]:.0%} of {low} candidates: they may favour "
-                "one culture's way of speaking. See which stage it is under Stages in report.md"
+                f"The stages keep {rates[high]:.0%} of {high} but {rates[low]:.0%} of {low} candidates: they may "
+                "favour one culture's way of speaking. See which stage it is under Stages in report.md"
             )
     return made
 

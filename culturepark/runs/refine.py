@@ -1,4 +1,4 @@
-"""Refinement done again on the talks of a run, with other settings: no talk is held anew, no known reply is paid again."""
+"""Refinement done again on a run's talks, with other settings: no talk is held anew, no known reply is paid again."""
 
 from __future__ import annotations
 

@@ -20,7 +20,12 @@ SURVEY = SOURCES.surveys["wvs7"]
 
 
 def plan(**given: object) -> Plan:
-    return plan_run(build_config({"cultures": ["arab", "korean"], "topic_size": 1, **given}), SOURCES)
+    return plan_run(
+        build_config(
+            {"cultures": ["arab", "korean"], "topics": list(SOURCES.topics), "claims_per_speaker": 3, **given}
+        ),
+        SOURCES,
+    )
 
 
 def seats(made: Plan, culture: str) -> Iterator[tuple[Slot, Seat]]:
@@ -127,11 +132,14 @@ def test_cultures_that_share_no_topic_cannot_cross() -> None:
     only = {"A": {"Q27": SURVEY.marginals["KOR"]["Q27"]}, "B": {"Q28": SURVEY.marginals["DEU"]["Q28"]}}
     apart = {"wvs7": type(SURVEY)("wvs7", {"KOR": only["A"], "DEU": only["B"]}, {})}
     settings = resolve_settings(
-        build_config({"cultures": ["korean", "german"], "style": "cross", "n": 10, "topic_size": 1}), SOURCES
+        build_config({"cultures": ["korean", "german"], "style": "cross", "n": 10, "topics": list(SOURCES.topics)}),
+        SOURCES,
     )
     with pytest.raises(ConfigError, match="shares none of the chosen topics"):
         make_plan(settings, SOURCES.profiles, apart, SOURCES.topics, SOURCES.scenes)
-    auto = resolve_settings(build_config({"cultures": ["korean", "german"], "n": 10, "topic_size": 1}), SOURCES)
+    auto = resolve_settings(
+        build_config({"cultures": ["korean", "german"], "n": 10, "topics": list(SOURCES.topics)}), SOURCES
+    )
     made = make_plan(auto, SOURCES.profiles, apart, SOURCES.topics, SOURCES.scenes)
     assert {s.style for s in made.slots} == {"within"} and sum(s.wanted for s in made.slots) == 10
 

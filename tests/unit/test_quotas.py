@@ -20,7 +20,12 @@ SOURCES = load_sources(build_config({}))
 
 
 def plan(**given: object) -> Plan:
-    return plan_run(build_config({"cultures": ["arab", "korean"], "topic_size": 1, **given}), SOURCES)
+    return plan_run(
+        build_config(
+            {"cultures": ["arab", "korean"], "topics": list(SOURCES.topics), "claims_per_speaker": 3, **given}
+        ),
+        SOURCES,
+    )
 
 
 def check(made: Plan, n: int, cultures: list[str]) -> None:
