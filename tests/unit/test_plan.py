@@ -90,7 +90,7 @@ def test_guests_answer_like_everybody_else() -> None:
         weights = country_weights(SOURCES.profiles[culture], "equal")
         told = SURVEY.mixture(weights, SOURCES.topics[name].item)
         assert len(codes) > 1 or max(told.values()) > 0.8, (culture, name)
-    made = plan(n=40, cultures=["arab"], style="within", topics=["all"])
+    made = plan(n=40, cultures=["arab"], style="within")
     with_guest = [s for s in made.slots if any(x.wanted == 0 for x in s.seats)]
     assert len(with_guest) > 20
     assert any(s.seats[0].code != s.seats[1].code for s in with_guest)
@@ -158,3 +158,25 @@ def test_a_runs_people_answer_all_questions_like_the_survey() -> None:
         weights = country_weights(SOURCES.profiles[culture], "equal")
         distances = [js_distance(SURVEY.mixture(weights, item), codes) for item, codes in items.items()]
         assert np.median(distances) < 0.03 and max(distances) < 0.06, culture
+
+
+def test_few_samples_take_up_few_topics() -> None:
+    """With all topics to choose from, a run takes as many as n fills; they are of different themes and were asked."""
+    made = plan(n=500, topics=["all"])
+    used = {topic for _, topic, _ in made.quotas}
+    assert len(used) == 5 and len({SOURCES.topics[t].theme for t in used}) == 5
+    assert not made.not_asked and "5 of 50 topics" in made.remarks[0]
+    assert {c: sum(k for (c2, _, _), k in made.quotas.items() if c2 == c) for c in ("arab", "korean")} == {
+        "arab": 250,
+        "korean": 250,
+    }
+    assert used == {t for _, t, _ in plan(n=500, topics=["all"]).quotas}
+    assert used != {t for _, t, _ in plan(n=500, topics=["all"], seed=1).quotas}
+
+
+def test_named_topics_and_large_runs_use_all() -> None:
+    assert len({t for _, t, _ in plan(n=40, topics=["family"]).quotas}) == 8
+    whole = plan(n=5000, topics=["all"])
+    assert len({t for _, t, _ in whole.quotas}) == 50 and not any("n is small" in r for r in whole.remarks)
+    assert len({t for _, t, _ in plan(n=100, topics=["all"], topic_size=10).quotas}) == 5
+    assert len({t for _, t, _ in plan(n=1, topics=["all"]).quotas}) == 1
