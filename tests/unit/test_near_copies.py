@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 
@@ -75,6 +76,7 @@ def test_each_copy_is_found_among_all_texts_of_all_languages(tag):
         ("bn", "আমার ৩টি সন্তান আছে, তারা স্কুলে যায়।", "আমার 3টি সন্তান আছে তারা স্কুলে যায়"),
         ("ko", "저는 이웃을 믿어요!", "저는 이웃을 믿어요"),
         ("es", "Mi abuela crió a cinco niños.", "mi abuela crió a cinco niños"),
+        ("en", "My family comes first.", "My ｆａｍｉｌｙ comes ﬁrst."),
     ],
 )
 def test_spelling_and_punctuation_make_no_new_text(tag, text, copy):
@@ -97,6 +99,7 @@ def test_numbers_count_alike_but_are_not_the_same_words():
 def test_the_most_alike_text_is_named_and_of_equals_the_first():
     index = fill(BASE.replace("winter", "summer"), BASE, BASE)
     assert index.find(BASE, "en") == ("s1", 1.0)
+    assert index.find_same(BASE, "en") == "s1"
 
 
 def test_the_threshold_decides():
@@ -124,12 +127,36 @@ def test_odd_texts_are_taken(text):
     assert len(index) == 0 or index.find(text, "en") == ("s0", 1.0)
 
 
-def test_many_alike_texts_do_not_hide_the_copy():
-    crowd = [f"{BASE} Afterwards came number {k} with {w} and {w}." for k, w in enumerate("abcdefghijklmnop" * 8)]
-    wanted = "In our village the well is cleaned together every spring, and whoever stays away pays for the bread."
-    index = fill(*crowd, wanted)
-    found = index.find(wanted.replace("spring", "autumn"), "en")
-    assert found is not None and found[0] == f"s{len(crowd)}"
+def test_many_half_alike_texts_do_not_hide_the_copy():
+    shared = "In our village the well is cleaned together every spring, whoever stays away pays for bread, and "
+    chance = random.Random(5)
+    ends = [" ".join("".join(chance.choices("abcdefghiklmnoprstuvw", k=6)) for _ in range(9)) for _ in range(200)]
+    index = fill(*(shared + end for end in ends))
+    for k in (0, 77, 199):
+        found = index.find(f"{shared.replace('spring', 'autumn')}{ends[k]}", "en")
+        assert found is not None and found[0] == f"s{k}"
+    assert index.find(f"{shared}nobody in the street has ever forgotten that day", "en") is None
+
+
+@pytest.mark.parametrize(
+    ("tag", "text", "copy"),
+    [
+        (
+            "ko",
+            "저녁마다 강가를 걸으면 마음이 가라앉아요. 그래서 매일 나갑니다.",
+            "음, 저녁마다 강가를 걸으면 마음이 가라앉거든요. 그래서 날마다 나갑니다.",
+        ),
+        ("ar", "أمشي كل مساء قرب النهر فيهدأ قلبي وأنام.", "أنا أمشي كل مساء قرب النهر، فيهدأ قلبي ثم أنام."),
+        ("zh", "我每天晚上沿着河边走，心里就安静了。", "说真的，我每天晚上沿着河边走走，心里就安静下来了。"),
+        (
+            "tr",
+            "Her akşam nehir boyunca yürürüm, içim rahatlar.",
+            "Ben her akşam nehir boyunca yürürüm, içim de rahatlıyor.",
+        ),
+    ],
+)
+def test_endings_and_particles_do_not_hide_a_short_copy(tag, text, copy):
+    assert fill(text, tag=tag).find(copy, tag) is not None
 
 
 def test_the_stage_names_the_copy_and_adds_nothing():
@@ -145,6 +172,7 @@ def test_the_stage_names_the_copy_and_adds_nothing():
 def test_the_stage_keeps_all_without_an_index_and_a_candidate_beside_itself():
     assert check(make_candidate(BASE), make_context(None)) == KEPT
     assert check(make_candidate(BASE, "s0"), make_context(fill(BASE))) == KEPT
+    assert check(make_candidate(QUARTETS["en"][0].near, "s0"), make_context(fill(BASE))) == KEPT
 
 
 def test_the_answer_is_the_same_in_every_process():

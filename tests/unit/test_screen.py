@@ -81,6 +81,7 @@ def why(*rows: str | Mapping[str, Any], **more: Any) -> list[str]:
         ({"messages": [None, {"role": "assistant", "content": None}, {"role": "user"}], "text": "T"}, "", "T"),
         ({"messages": [], "text": "T"}, "", "T"),
         ({"messages": "no list", "text": "T"}, "", "T"),
+        ({"messages": 5, "text": "T"}, "", "T"),
         ({"prompt": 7, "completion": "C"}, "7", "C"),
     ],
 )
@@ -218,9 +219,10 @@ def test_the_same_meaning_is_dropped_within_culture_and_topic(monkeypatch: pytes
         {"text": other.replace("Fridays", "Sundays"), "culture": "arab", "topic": "care"},
         {"text": KOREAN, "language": "ko", "culture": "arab", "topic": "care"},
         {"text": NURSE, "culture": "arab", "topic": "care"},
+        {"text": other.replace("Fridays", "Mondays"), "culture": "arab", "topic": "pride"},
     ]
     found = screen(*rows, config=settle(encoder="auto", semantic_copy=0.9, near_copy=1.0))
-    assert [f["reason"] for f in found] == ["", "", "paraphrase", "", ""]
+    assert [f["reason"] for f in found] == ["", "", "paraphrase", "", "", ""]
     assert found[2]["evidence"].startswith("like x (row 1), cosine") and found[2]["stage"] == "semantic_copies"
     assert found[3]["tags"] == ["translation_of:x (row 1)"] and found[4]["tags"] == []
 

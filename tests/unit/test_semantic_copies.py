@@ -90,6 +90,8 @@ def test_only_the_same_culture_topic_answer_and_language_is_compared():
     meanings.remember(PLACE, "en", "s0", "10 alpha beta")
     assert meanings.find(PLACE, "en", "12 gamma delta") == ("s0", pytest.approx(0.999, abs=1e-2))
     assert meanings.find(PLACE, "en-GB", "12 gamma delta") is not None
+    meanings.remember(PLACE, "en_US", "s1", "50 alpha beta")
+    assert meanings.find(PLACE, "en", "51 gamma delta") is not None
     for place in (("arab", "trust", 1), ("korean", "work", 1), ("korean", "trust", 2)):
         assert meanings.find(place, "en", "12 gamma delta") is None
     assert meanings.find(PLACE, "ko", "12 gamma delta") is None

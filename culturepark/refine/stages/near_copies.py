@@ -1,7 +1,7 @@
 """Exact and near copies over a whole run, found before anything is paid for; the door to ``rensa``.
 
-MinHash over character n-grams proposes (48 permutations in 16 bands), the exact Jaccard of the stored texts decides.
-Limits: of copies half alike one in eight is not proposed; meaning is not looked at.
+MinHash over character n-grams proposes (64 permutations in 16 bands), the exact Jaccard of the stored texts decides.
+Limits: of copies that share six n-grams in ten, one in ten is not proposed; meaning is not looked at.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ UNSPACED = frozenset(("zh", "yue", "ja", "th", "lo", "km", "my"))
 # Lengths of the n-grams that (propose, decide): the more a letter of the script says, the shorter.
 _ALPHABET, _ABJAD, _DENSE = ((4,), (3,)), ((3,), (2,)), ((1, 2), (1, 2))
 _SIZES = dict.fromkeys(("ar", "fa", "ur", "he", "ps"), _ABJAD) | dict.fromkeys(("ko", *UNSPACED), _DENSE)
-_PERMUTATIONS, _BANDS, _SEED = 48, 16, 20240607
+_PERMUTATIONS, _BANDS, _SEED = 64, 16, 20240607
 _SLACK = 0.3  # how far a sketch may fall below the threshold and still be compared in full
-_COMPARED = 24  # texts compared in full for one question
+_COMPARED = 8  # texts compared in full for one question
 _LENIENCE, _BRIEF = 0.1, 90  # in a text of so many n-grams, one changed word may cost so much
 _DIGITS = re.compile(r"\d+")
 
@@ -64,7 +64,7 @@ class _Spelling:
 
 def _spell(text: str, tag: str) -> _Spelling:
     found = split_words(text)
-    line = ("" if is_unspaced(tag) else " ").join(_DIGITS.sub("0", w) for w in found)
+    line = _DIGITS.sub("0", ("" if is_unspaced(tag) else " ").join(found))
     return _Spelling(hash_words(found), line, *_SIZES.get(_shorten(tag), _ALPHABET))
 
 
@@ -72,8 +72,8 @@ def _shorten(tag: str) -> str:
     return tag.replace("_", "-").split("-")[0].lower()
 
 
-def _cut(line: str, sizes: tuple[int, ...]) -> set[str]:
-    return {line[k : k + size] for size in sizes for k in range(len(line) - size + 1)} or {line}
+def _cut(line: str, sizes: tuple[int, ...]) -> list[str]:
+    return [line[k : k + size] for size in sizes for k in range(len(line) - size + 1)] or [line]
 
 
 class NearCopies:
@@ -126,11 +126,11 @@ class NearCopies:
         if not spelling.line:
             return None
         best, likeness = -1, 0.0
-        own = _cut(spelling.line, spelling.deciding)
+        own = set(_cut(spelling.line, spelling.deciding))
         for number in self._propose(sketch):
             if self._deciding[number] != spelling.deciding:
                 continue
-            other = _cut(self._lines[number].decode("utf-8"), spelling.deciding)
+            other = set(_cut(self._lines[number].decode("utf-8"), spelling.deciding))
             shared = len(own & other)
             jaccard = shared / (len(own) + len(other) - shared)
             if jaccard < self.threshold - _LENIENCE * min(1.0, _BRIEF / max(len(own), len(other))):
@@ -141,9 +141,7 @@ class NearCopies:
 
     def _propose(self, sketch: object) -> list[int]:
         """Numbers of the texts worth comparing in full, the most alike by sketch."""
-        found = np.array(sorted(self._index.query(sketch)), dtype=np.int64)
-        if len(found) <= _COMPARED:
-            return [int(k) for k in found]
+        found = np.sort(np.array(self._index.query(sketch), dtype=np.int64))
         digest = np.array(sketch.digest(), dtype=np.uint32)  # type: ignore[attr-defined]
         alike = (self._digests[found] == digest).mean(axis=1)
         order = np.argsort(-alike, kind="stable")[:_COMPARED]
@@ -153,7 +151,7 @@ class NearCopies:
         if self._last is None or self._last[0] != (text, tag):
             spelling = _spell(text, tag)
             sketch = self._make_sketch(num_perm=_PERMUTATIONS, seed=_SEED)
-            sketch.update(sorted(_cut(spelling.line, spelling.proposing)))
+            sketch.update(_cut(spelling.line, spelling.proposing))
             self._last = ((text, tag), spelling, sketch)
         return self._last[1], self._last[2]
 
