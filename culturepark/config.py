@@ -76,6 +76,9 @@ REFINE_KEYS = frozenset(
 )
 
 
+_KEY_STARTS = ("sk-", "sk_", "gsk_", "hf_", "AIza", "xai-")
+
+
 def _looks_like_a_key(value: str) -> bool:
     """Is this a key pasted where a variable's name belongs? Keys are long and mix cases and digits."""
     kinds = (str.isupper, str.islower, str.isdigit)
@@ -183,7 +186,7 @@ class RunConfig(BaseModel):
     def _judges_are_named(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for judge in value:
             name, url, variable = split_judge(judge)
-            if not name:
+            if not name or "#" in name or name.startswith(_KEY_STARTS):  # a key must not be repeated in the message
                 raise ValueError("must look like MODEL, MODEL@URL or MODEL@URL#VARIABLE")
             if url:
                 cls._is_http(url)

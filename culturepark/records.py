@@ -176,7 +176,10 @@ class Score(Record):
 
 
 class Rewrite(Record):
-    """A claim's words before and after the refinement agent mended them, and whether the rewrite was good."""
+    """A claim's words before and after the refinement agent mended them, and whether the rewrite was good.
+
+    ``harmless``: what judges said of the original, where it may stand in a preference pair.
+    """
 
     original: str
     text: str
@@ -184,6 +187,7 @@ class Rewrite(Record):
     kept: bool
     fault: str = ""
     request: str = ""
+    harmless: bool | None = None
 
 
 class Findings(Record):

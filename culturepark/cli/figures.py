@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,7 @@ from typing import Any
 from culturepark.cli.browse import add_row, make_table
 from culturepark.cli.conversation import console, show
 from culturepark.errors import ConfigError, DataError
-from culturepark.files import nearest, read_lines, replace_file
+from culturepark.files import nearest, replace_file
 from culturepark.records import Rejected
 from culturepark.runs.folder import Run
 from culturepark.runs.page import compare_rows, write_report
@@ -107,19 +108,25 @@ def read_labels(path: Path) -> dict[str, dict[str, dict[str, int]]]:
 
 
 def _read_label_rows(path: Path) -> Iterator[Mapping[str, Any]]:
-    if not path.is_file():
-        raise DataError(f"{path}: is no file")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: is not UTF-8 text; save it as UTF-8") from error
     if path.suffix == ".csv":
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            yield from csv.DictReader(file)
+        yield from csv.DictReader(io.StringIO(text, newline=""))
         return
-    for number, (_, line) in enumerate(read_lines(path), 1):
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(f"{path}, line {number}: is not JSON ({str(error)[:60]})") from error
-        if isinstance(row, dict):
-            yield row
+        if not isinstance(row, dict):
+            raise DataError(f"{path}, line {number}: is not a JSON object")
+        yield row
 
 
 def run_compare(options: argparse.Namespace) -> int:

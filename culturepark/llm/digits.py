@@ -49,18 +49,23 @@ def _spread(token: Mapping[str, Any], own: str) -> tuple[float, ...]:
     row = [0.0] * 10
     for word, logprob in _alternatives(token):
         if len(word) == 1 and word in "0123456789":
-            row[int(word)] += math.exp(min(0.0, logprob))
-    if not row[int(own)] and isinstance(token.get("logprob"), (int, float)):
-        row[int(own)] = math.exp(min(0.0, token["logprob"]))
+            row[int(word)] += _read_probability(logprob)
+    if not row[int(own)]:
+        row[int(own)] = _read_probability(token.get("logprob"))
     return tuple(round(min(1.0, p), 6) for p in row)
 
 
-def _alternatives(token: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+def _alternatives(token: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     given = token.get("top_logprobs")
     for other in given if isinstance(given, list) else ():
         if isinstance(other, dict) and isinstance(other.get("token"), str):
-            if isinstance(other.get("logprob"), (int, float)) and not math.isnan(other["logprob"]):
-                yield other["token"].strip(), other["logprob"]
+            yield other["token"].strip(), other.get("logprob")
+
+
+def _read_probability(logprob: Any) -> float:
+    if not isinstance(logprob, (int, float)) or logprob != logprob:  # not a number, or NaN
+        return 0.0
+    return math.exp(min(0.0, max(-1000.0, logprob)))
 
 
 def expect_grade(row: tuple[float, ...], lowest: int, highest: int) -> float | None:

@@ -16,12 +16,12 @@ from culturepark.refine.candidate import Candidate
 from culturepark.refine.forms import make_single
 from culturepark.refine.samples import Rival, drop_empty, make_rejected, make_sample
 from culturepark.refine.selection import SELECTIONS
-from culturepark.refine.stages import STAGES, run_stages
+from culturepark.refine.stages import run_stages
 from culturepark.runs.folder import Run
 from culturepark.runs.journal import Commit, read_journal
 from culturepark.runs.plan import Slot
 from culturepark.runs.tools import Toolbox
-from culturepark.runs.work import RIVAL_REASONS, Draft, Workshop
+from culturepark.runs.work import RIVAL_REASONS, Draft, Workshop, is_harmless
 
 _LENGTH_GAP = 0.2  # how far the two answers of a preference pair may differ in words
 
@@ -195,20 +195,16 @@ def text_hash(text: str) -> int:
 
 def _rivals(candidate: Candidate, draft: Draft, tools: Toolbox) -> Iterator[Rival]:
     for rewrite in candidate.findings.rewrites:
-        if rewrite.kept:
+        if rewrite.kept and rewrite.harmless:
             yield Rival(rewrite.original, "repair", candidate.id)
     context = tools.context(draft.dialogue.language, ())
     for other in draft.candidates.get(candidate.speaker, []):
-        if other.dropped and other.dropped.reason in RIVAL_REASONS and _is_harmless(other, context):
+        if other.dropped and other.dropped.reason in RIVAL_REASONS and is_harmless(other, context):
             yield Rival(other.text, "verification", other.id)
     for seat, found in draft.candidates.items():
         for other in found if seat != candidate.speaker else []:
             if other.dropped is None and other.culture != candidate.culture and other.answer != candidate.answer:
                 yield Rival(other.text, "culture", other.id)
-
-
-def _is_harmless(candidate: Candidate, context: object) -> bool:
-    return bool(candidate.findings.scores) and STAGES["harm"].check(candidate, context).kept  # type: ignore[arg-type]
 
 
 def _drop(candidate: Candidate, stage: str, reason: str, evidence: str) -> Candidate:

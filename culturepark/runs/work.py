@@ -17,14 +17,14 @@ from culturepark.errors import CallError
 from culturepark.language import LanguagePack, load_language
 from culturepark.llm.base import ChatClient, Reply, Request, Sampling
 from culturepark.prompts import Prompts
-from culturepark.records import Dialogue, Persona, Seed, Verdict
+from culturepark.records import Dialogue, Findings, Persona, Seed, Verdict
 from culturepark.refine.agent import ReadingContext, read_dialogue
 from culturepark.refine.candidate import Candidate, StageContext
 from culturepark.refine.forms import FormSettings, give_mended, whole_text
 from culturepark.refine.judges import Judge, score
 from culturepark.refine.samples import Reader, culture_labels, drop_all, make_candidates
 from culturepark.refine.sentences import Sentence, number_sentences
-from culturepark.refine.stages import find_text_fault, run_stages
+from culturepark.refine.stages import STAGES, find_text_fault, run_stages
 from culturepark.refine.verifier import VerifyContext, verify
 from culturepark.runs.plan import Slot
 from culturepark.runs.sources import Sources
@@ -208,16 +208,23 @@ class Workshop:
 
     async def _judge(self, draft: Draft, topic: Topic, context: StageContext) -> list[Candidate]:
         live = draft.live()
-        others = [] if "preference" not in self.config.sample_types else _possible_rivals(draft)
-        shown = [replace(c, text=whole_text(c)) for c in (*live, *others)]
         if not live:
             return []
+        # What may become the rejected side of a pair is judged as well: no text reaches a sample unjudged.
+        pairs = "preference" in self.config.sample_types
+        rivals = _possible_rivals(draft) if pairs else []
+        originals = [o for c in live if pairs and (o := _before_repair(c)) is not None]
+        shown = [replace(c, text=whole_text(c)) for c in (*live, *rivals, *originals)]
         panel = [replace(judge, client=_Metered(judge.client, draft.tally)) for judge in self.setup.panel]
         audiences = {c.id: self._audience(c.culture) for c in shown}
         scoring = await score(self._verify_context(draft, topic, context), panel, shown, audiences)
         found = []
-        for candidate in (*live, *others):
+        for candidate in (*live, *rivals):
             findings = candidate.findings.model_copy(update={"scores": scoring.scores[candidate.id]})
+            if before := scoring.scores.get(f"{candidate.id}-before"):
+                harmless = is_harmless(replace(candidate, findings=Findings(scores=before)), context)
+                rewrites = (r.model_copy(update={"harmless": harmless}) if r.kept else r for r in findings.rewrites)
+                findings = findings.model_copy(update={"rewrites": tuple(rewrites)})
             scored = replace(candidate, findings=findings)
             found.append(run_stages(scored, context, self.tools.stages, "judge"))
         return found
@@ -392,3 +399,15 @@ RIVAL_REASONS = frozenset({"contradicts_stance", "fact_contradicted"})
 
 def _possible_rivals(draft: Draft) -> list[Candidate]:
     return [c for found in draft.candidates.values() for c in found if c.dropped and c.dropped.reason in RIVAL_REASONS]
+
+
+def _before_repair(candidate: Candidate) -> Candidate | None:
+    rewrite = next((r for r in candidate.findings.rewrites if r.kept), None)
+    if rewrite is None:
+        return None
+    return replace(candidate, id=f"{candidate.id}-before", text=rewrite.original, form="single", lead=(), final="")
+
+
+def is_harmless(candidate: Candidate, context: StageContext) -> bool:
+    """Did judges score the candidate, and is it harmless by their scores?"""
+    return bool(candidate.findings.scores) and STAGES["harm"].check(candidate, context).kept

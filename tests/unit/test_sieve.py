@@ -427,16 +427,18 @@ def test_another_speakers_dropped_words_are_no_rival_by_verification() -> None:
     assert choose_pair({"a": [pair(WASH)], "b": [bad]}, sample_types=("preference",))[1] == "no_pair"  # type: ignore[index]
 
 
-def test_the_words_before_a_repair_come_first() -> None:
+@pytest.mark.parametrize(("harmless", "origin"), [(True, "repair"), (False, "verification"), (None, "verification")])
+def test_the_words_before_a_repair_come_first_if_judges_found_them_harmless(harmless: bool | None, origin: str) -> None:
     rewrites = (
-        Rewrite(original=MONEY, text="?", reason="contradicts_stance", kept=False, fault="too_short"),
-        Rewrite(original=NURSE, text=WASH, reason="contradicts_stance", kept=True),
+        Rewrite(original=MONEY, text="?", reason="contradicts_stance", kept=False, fault="too_short", harmless=True),
+        Rewrite(original=NURSE, text=WASH, reason="contradicts_stance", kept=True, harmless=harmless),
     )
     mended = pair(WASH, findings=mark(1).model_copy(update={"rewrites": rewrites}))
     bad = drop(HAND, "stance", "contradicts_stance", findings=mark(1))
     sample = choose_pair({"a": [mended, bad], "b": [HOME]})
-    assert isinstance(sample, Sample) and (sample.origin, sample.rejected[0]["content"]) == ("repair", NURSE)
-    assert sample.lineage["rival"] == "d000001-a1"
+    assert isinstance(sample, Sample) and sample.origin == origin
+    if harmless:
+        assert sample.rejected[0]["content"] == NURSE and sample.lineage["rival"] == "d000001-a1"
 
 
 def test_other_forms_have_no_rejected_side() -> None:
