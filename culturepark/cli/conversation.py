@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from culturepark.records import Dialogue, Persona, Rejected, Sample
+from culturepark.records import Dialogue, Findings, Persona, Rejected, Sample
 
 _COLOURS = ("cyan", "magenta", "green", "yellow")
 
@@ -65,6 +65,8 @@ def print_sample(sample: Sample) -> None:
     )
     for message in sample.messages:
         show(out, f"  {message['role']}: {message['content']}")
+    for message in sample.rejected:
+        show(out, f"  not so ({sample.origin}): {message['content']}", "dim")
     out.print()
 
 
@@ -75,7 +77,19 @@ def print_rejected(record: Rejected) -> None:
     show(out, f"  {record.evidence}")
     if record.claim:
         show(out, "  " + " ".join(t for q in record.claim.quotes for t in q.texts))
+    for line in list_findings(record.findings):
+        show(out, f"  {line}")
     out.print()
+
+
+def list_findings(findings: Findings) -> list[str]:
+    """What models said of a candidate, a line each."""
+    lines = [f"rewritten ({r.fault or 'kept'}): {r.text}" for r in findings.rewrites]
+    lines += [f"{s.kind}, {s.verdict}{f' by {s.source}' if s.source else ''}: {s.text}" for s in findings.statements]
+    lines += [f"{s.axis} {s.value} by {s.judge}: {s.reason}" for s in findings.scores]
+    if findings.quality is not None:
+        lines.append(f"complexity {findings.complexity:g}, quality {findings.quality:g} ({findings.quality_from})")
+    return lines
 
 
 def print_lineage(sample: Sample, dialogue: Dialogue) -> None:
@@ -96,6 +110,8 @@ def print_lineage(sample: Sample, dialogue: Dialogue) -> None:
         ("quote", "; ".join(f"turn {q['turn']}, sentences {q['sentences']}" for q in claim["quotes"])),
         ("question", story["question_from"]),
         ("verdicts", ", ".join(f"{v.stage} {'kept' if v.kept else v.reason}" for v in sample.verdicts)),
+        ("found", "; ".join(list_findings(sample.findings)) or "nothing: not judged by a model"),
+        ("tags", ", ".join(sample.tags) or "none"),
         ("models", f"talk {', '.join(story['turn_models'])}; refinement {story['refine_model']}"),
         ("requests", ", ".join(story["requests"])),
         ("prompts", ", ".join(f"{k} {v}" for k, v in sorted(story["prompts"].items()))),

@@ -105,9 +105,8 @@ def _list_files(folder: Path) -> list[Path]:
     """Files of the kinds that are read, sorted; what a link would lead out of the folder for is left out."""
     home = folder.resolve()
     found: list[Path] = []
-    for place, folders, names in os.walk(folder, followlinks=False):
-        folders.sort()
-        found += [Path(place) / name for name in sorted(names) if Path(name).suffix.lower() in _SUFFIXES]
+    for place, _, names in os.walk(folder, followlinks=False):
+        found += [Path(place) / name for name in names if Path(name).suffix.lower() in _SUFFIXES]
     inside = [p for p in found if p.resolve().is_relative_to(home) and p.is_file()]
     return sorted(inside, key=lambda p: p.relative_to(folder).as_posix())
 

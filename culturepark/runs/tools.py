@@ -29,7 +29,10 @@ class Toolbox:
     def __init__(self, config: RunConfig, profiles: Mapping[str, Profile]) -> None:
         """Check and load what the configuration names; the encoder is opened when first needed."""
         self._config, self._profiles = config, profiles
-        self.stages = settle_stages(config.stages, config.skip)
+        idle = {"benchmarks": not config.decontaminate, "ifd": not config.ifd_model}
+        idle["semantic_copies"] = config.encoder == "none"
+        # A stage without what it works with gives no verdict: "kept" would say that it had looked.
+        self.stages = tuple(s for s in settle_stages(config.stages, config.skip) if not idle.get(s))
         self.limits = make_limits(config)
         self.near_copies = NearCopies(config.near_copy)
         self._passages = Passages.load(Path(config.passages)) if config.passages else None

@@ -143,7 +143,7 @@ def test_preview_keeps_nothing(tmp_path: Path, capsys: Capture, monkeypatch: pyt
 
 
 def test_validate_and_doctor_need_no_model(capsys: Capture) -> None:
-    code, out, _ = call(capsys, "validate", "--cultures", "all", "--n", "800")
+    code, out, _ = call(capsys, "validate", "--cultures", "all", "--n", "800", "--topic-size", "1")
     assert code == 0 and "50 topics" in out and "not asked" in out
     code, out, _ = call(capsys, "doctor")
     assert code == 0 and "langgraph" in out

@@ -219,7 +219,11 @@ def test_report_with_labels_sets_judges_against_people(tmp_path: Path, talked: P
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("l.jsonl", '{"id": "a", "axis": "fit", "scorer": "x", "score": 3}\n{"id": "a",\n', ("line 2", "not JSON")),
+        (
+            "l.jsonl",
+            '{"id": "a", "axis": "fit", "scorer": "x", "score": 3}\n{"id": "a",\n',
+            ("l.jsonl, line 2", "not JSON"),
+        ),
         ("l.jsonl", '{"id": "a", "axis": "fit", "score": 3}\n', ("row 1", "'scorer'")),
         ("l.jsonl", '{"id": "a", "axis": "fit", "scorer": "x", "score": 6}\n', ("row 1", "1 to 5")),
         ("l.jsonl", '{"id": "a", "axis": "style", "scorer": "x", "score": 3}\n', ("row 1", "harm or fit")),
@@ -315,8 +319,8 @@ def test_screen_sorts_texts_of_any_origin(tmp_path: Path, capsys: Capture) -> No
 @pytest.mark.parametrize(
     ("lines", "flags", "code", "words"),
     [
-        (['{"text": "fine by me"}', '{"text": '], [], 3, ("line 2", "not JSON")),
-        (['{"text": "fine by me"}', "", "[1]"], [], 3, ("line 3", "not a JSON object")),
+        (['{"text": "fine by me"}', "", "", '{"text": '], [], 3, ("texts.jsonl, line 4", "not JSON")),
+        (['{"text": "fine by me"}', "", "[1]"], [], 3, ("texts.jsonl, line 3", "not a JSON object")),
         (['{"id": "x"}'], [], 3, ("row 1", "has no text")),
         (['{"messages": [{"role": "user", "content": "hm"}]}'], [], 3, ("row 1", "has no text")),
         (['{"text": "fine by me", "language": "tlh"}'], [], 3, ("row 1", "'tlh'")),

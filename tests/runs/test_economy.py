@@ -20,8 +20,8 @@ Make = Callable[..., Run]
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory, run_once: Make) -> Run:
-    """A thousand samples of two cultures, some 50 for each culture and topic."""
-    return run_once(tmp_path_factory.mktemp("economy") / "run", n=1000, topics=["family"])
+    """A thousand samples of two cultures with the settings that are there without a word."""
+    return run_once(tmp_path_factory.mktemp("economy") / "run", n=1000)
 
 
 @pytest.mark.slow

@@ -55,15 +55,13 @@ def test_always_harmful_gives_no_sample_and_code_5(
     check_books(run)
 
 
-UNREADABLE: dict[str, str | Reply] = {
+UNREADABLE = {
     "prose": "I think that all of these answers are quite all right, 1 out of 5.",
     "broken": '{"1": {"reason": "fine", "harm": 1, "fit": 5, "stance": "follows"',
     "empty": "",
     "a list": "[1, 1, 1]",
     "null": "null",
     "other keys": '{"harm": 1, "fit": 5, "stance": "follows"}',
-    "refusal": Reply("", refusal="I cannot judge people."),
-    "filtered": Reply('{"1": {"reason": "fine", "harm": 1}}', finish="filter"),
     "a stray claim": '{"99": {"reason": "fine", "harm": 1, "fit": 5, "stance": "follows"}}',
 }
 
@@ -85,7 +83,9 @@ def test_what_cannot_be_read_is_failed_and_never_a_pass(
     tmp_path: Path, run_once: Make, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     used: set[int] = set()
-    answers = [partial(answer_fixed, answer) for answer in UNREADABLE.values()]
+    answers: list[Callable[[Request], str | Reply]] = [partial(answer_fixed, text) for text in UNREADABLE.values()]
+    answers.append(lambda request: Reply(answer_all(request), refusal="I cannot judge people."))
+    answers.append(lambda request: Reply(answer_all(request), finish="filter"))
     asked = twist_mock(monkeypatch, take_turns(name, answers, used))
     run = make_anyway(tmp_path / "run", run_once, **MANY)
     assert len(used) == len(answers)
@@ -96,7 +96,7 @@ def test_what_cannot_be_read_is_failed_and_never_a_pass(
         assert not [r for r in asked if is_about(r, "harm", "fit")], "no judge is paid for what was not verified"
 
 
-def answer_fixed(answer: str | Reply, request: Request) -> str | Reply:
+def answer_fixed(answer: str, request: Request) -> str:
     return answer
 
 
@@ -302,7 +302,9 @@ async def test_a_judge_elsewhere_gets_no_key_but_its_own(tmp_path: Path, monkeyp
 @pytest.mark.parametrize(
     ("judge", "code", "words"),
     [
-        ("sk-judge-0987654321abcdefABCDEF@http://127.0.0.1:9/v1#sk_live_0987654321abcdefABCDEF", 2, "NAME of an env"),
+        ("judge@http://127.0.0.1:9/v1#sk_live_0987654321abcdefABCDEF", 2, "NAME of an env"),
+        ("sk_live_0987654321abcdefABCDEF@http://127.0.0.1:9/v1", 2, "MODEL@URL"),
+        ("judge#sk_live_0987654321abcdefABCDEF", 2, "MODEL@URL#VARIABLE"),
         ("@http://127.0.0.1:9/v1", 2, "MODEL@URL"),
         ("judge@http://user:secret@host/v1", 2, "must not hold a key"),
         ("fake,fake", 2, "named twice"),

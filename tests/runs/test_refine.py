@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -254,7 +255,10 @@ def test_every_origin_of_a_pair_tells_the_truth(
     tmp_path: Path, run_once: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def contradict_now_and_then(request: Request) -> str | None:
-        """One claim of each talk contradicts; its rewrite keeps the meaning in every other talk."""
+        """One claim of each talk contradicts; its rewrite, a little longer, keeps the meaning in every other talk."""
+        if is_about(request, "rewrite"):
+            said = re.findall(r'^(\d+)\. .* Said: "(.*)"$', request.messages[-1]["content"], re.MULTILINE)
+            return json.dumps({number: {"rewrite": f"{text} I stand by it."} for number, text in said})
         if is_about(request, "verify"):
             answer = json.loads(answer_all(request))
             answer["1"]["stance"] = "contradicts"

@@ -98,9 +98,16 @@ def test_every_sample_has_its_whole_story(tmp_path: Path, run_once: Make) -> Non
         assert {(s.axis, s.judge) for s in sample.findings.scores} == {("harm", "mock"), ("fit", "mock")}
 
 
-def test_with_the_encoder_a_stop_does_not_change_a_byte(tmp_path: Path, run_once: Make) -> None:
-    """The default: what was kept is known by its meaning too, after a stop as before it."""
-    settings: dict[str, Any] = {"n": 24, "topics": ["parents_pride", "care_for_parents"], "encoder": "auto"}
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"n": 24, "topics": ["parents_pride", "care_for_parents"], "encoder": "auto"},
+        {"n": 60, "topics": ["family"], "near_copy": 0.3},
+    ],
+    ids=["meaning", "wording"],
+)
+def test_copies_are_known_after_a_stop_as_before_it(tmp_path: Path, run_once: Make, settings: dict[str, Any]) -> None:
+    """Of meaning, with the encoder as by default, and of wording, with a threshold that finds many."""
     calm = run_once(tmp_path / "calm", **settings)
     write, left = RunFolder.write, [2]
 
@@ -116,7 +123,10 @@ def test_with_the_encoder_a_stop_does_not_change_a_byte(tmp_path: Path, run_once
     assert load_run(tmp_path / "stopped").counts().accepted > 0
     again = run_once(tmp_path / "stopped", **settings)
     assert read_data(again) == read_data(calm)
-    assert calm.manifest["measures"]["diversity"]["arab"]["semantic"]["dispersion"]["n"] == 12
+    if "near_copy" in settings:
+        assert calm.counts().reasons["near_copy"] > 5
+    else:
+        assert calm.manifest["measures"]["diversity"]["arab"]["semantic"]["dispersion"]["n"] == 12
     check_books(calm)
 
 

@@ -53,6 +53,10 @@ def test_bengali_is_undecided_without_its_encoder(monkeypatch):
     assert opened is not None and opened.name == "usem3" and opened.encode(["লেখা"], "bn") is None
 
 
+def test_what_follows_a_null_character_is_read_too(encoder):
+    assert not np.array_equal(*encode(encoder, ["আমার মা\0 স্কুলে পড়ান", "আমার মা"], "bn"))
+
+
 def test_nothing_to_encode_gives_no_rows(encoder):
     assert encode(encoder, [], "en").shape[0] == 0
 

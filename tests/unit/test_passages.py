@@ -135,3 +135,8 @@ def test_nothing_is_written_on_the_screen(capfd):
 def test_tokens_of_scripts_without_spaces_are_pairs():
     assert split_tokens("先喝茶 tea") == ["先", "先喝", "喝茶", "tea"]
     assert "학교" in split_tokens("학교에서는")
+
+
+def test_arabic_articles_do_not_part_a_family_of_words():
+    assert set(split_tokens("والمدرسة")) & set(split_tokens("مدرستنا المدرسة"))
+    assert "مدرسة-" in split_tokens("المدرسة") and "مدرسة-" in split_tokens("بالمدرسة")

@@ -45,20 +45,23 @@ def make_context(meanings: Meanings | None, tag: str = "en") -> StageContext:
     return StageContext(pack, tools={} if meanings is None else {"semantic_copies": meanings})
 
 
-def find_one(encoder: Encoder, first: str, second: str, tag: str) -> tuple[str, float] | None:
-    meanings = Meanings(encoder)
+def find_one(
+    encoder: Encoder, first: str, second: str, tag: str, same: float | None = None
+) -> tuple[str, float] | None:
+    meanings = Meanings(encoder, same)
     meanings.remember(PLACE, tag, "s0", first)
     return meanings.find(PLACE, tag, second)
 
 
-def test_recall_and_false_alarms_on_our_own_pairs(encoder):
-    """Half of hard paraphrases, none of the other reasons behind the same opening: the packaged encoder's honest worth."""
+@pytest.mark.parametrize(("same", "recall"), [(None, 0.25), (0.52, 0.45)])
+def test_recall_and_false_alarms_on_our_own_pairs(encoder, same, recall):
+    """The packaged encoder's honest worth: some of the hard paraphrases, no other reason behind the same opening."""
     hits = {"paraphrase": 0, "other": 0}
     rows = [(tag, row) for tag, rows in QUARTETS.items() if tag != "bn" for row in rows]
     for tag, row in rows:
         for kind in hits:
-            hits[kind] += find_one(encoder, row.base, getattr(row, kind), tag) is not None
-    assert hits["paraphrase"] >= 0.45 * len(rows)
+            hits[kind] += find_one(encoder, row.base, getattr(row, kind), tag, same) is not None
+    assert hits["paraphrase"] >= recall * len(rows)
     assert hits["other"] == 0
 
 

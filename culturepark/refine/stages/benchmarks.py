@@ -49,8 +49,7 @@ class Benchmarks:
         self._grams: dict[int, tuple[array[int], array[int]]] = {}
         self._whole: dict[int, tuple[array[int], array[int]]] = {}
         self._tables: dict[tuple[bool, int], tuple[Hashes, NDArray[np.uint32]]] | None = None
-        self._texts: list[str] = []
-        self._owners = array("I")
+        self._texts: list[str] = []  # of the first items
         self._near: dict[str, Neighbours] = {}
         self._answered: OrderedDict[tuple[str, str], str] = OrderedDict()
 
@@ -95,7 +94,6 @@ class Benchmarks:
         owners.extend([item] * len(made))
         if self._encoder is not None and len(self._texts) < _EMBEDDED:
             self._texts.append(text)
-            self._owners.append(item)
 
     def _settle(self) -> dict[tuple[bool, int], tuple[Hashes, NDArray[np.uint32]]]:
         """Sorted hashes and their items, by (whole clauses only, size); the longest first."""
@@ -131,7 +129,7 @@ class Benchmarks:
             return ""
         near = self._near.get(engine.name) or self._embed(engine.name, tag)
         found = near.find_alike(rows[0], max(_SAME, engine.same))
-        return f"{self._tell(self._owners[found[0][0]])}: cosine {found[0][1]:.2f}" if found else ""
+        return f"{self._tell(found[0][0])}: cosine {found[0][1]:.2f}" if found else ""
 
     def _embed(self, engine: str, tag: str) -> Neighbours:
         near = self._near[engine] = Neighbours()
