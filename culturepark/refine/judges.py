@@ -57,9 +57,13 @@ class Scoring:
 
 
 async def score(
-    context: VerifyContext, panel: Sequence[Judge], candidates: Sequence[Candidate], audience: Audience
+    context: VerifyContext,
+    panel: Sequence[Judge],
+    candidates: Sequence[Candidate],
+    audience: Audience,
+    axes: Sequence[Axis] = AXES,
 ) -> Scoring:
-    """Let every judge grade every candidate on both axes, all judges at the same time.
+    """Let every judge grade every candidate on each of ``axes``, all judges at the same time.
 
     Raises what a client raises, once all calls under way have ended; ``ConfigError`` when two judges share a name.
     """
@@ -68,7 +72,7 @@ async def score(
         raise ConfigError(f"two judges of the panel have the same name; the names are {', '.join(names)}")
     if not candidates:
         return Scoring({}, ())
-    calls = [_grade(context, judge, axis, candidates, audience) for judge in panel for axis in AXES]
+    calls = [_grade(context, judge, axis, candidates, audience) for judge in panel for axis in axes]
     found: list[tuple[dict[str, Score], tuple[Reply, ...]]] = []
     errors: list[BaseException] = []
     for result in await asyncio.gather(*calls, return_exceptions=True):

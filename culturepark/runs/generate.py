@@ -42,6 +42,7 @@ class Prepared:
     max_candidates: int
     remark: str
     tools: Toolbox
+    origin: Path | None = None
 
 
 def generate(**settings: Any) -> Run:
@@ -111,7 +112,7 @@ def _put_together(
     default = stored.path.with_name(f"{stored.path.name}-refined-{mark[:8]}") if stored else None
     path = Path(config.output_dir) if config.output_dir else default or Path("outputs") / _name_run(config, mark)
     tools = Toolbox(config, sources.profiles)
-    return Prepared(config, sources, plan, prompts, path, mark, ceiling, remark, tools)
+    return Prepared(config, sources, plan, prompts, path, mark, ceiling, remark, tools, stored.path if stored else None)
 
 
 def _name_run(config: RunConfig, mark: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import platform
 import time
 from collections.abc import Mapping
@@ -86,6 +87,8 @@ class Reporter:
             "calls_this_sitting": self.engine.counting.snapshot() if self.engine else {},
             "survey_note": "World Values Survey wave 7, unweighted shares; non-profit use, cite, no redistribution",
         }
+        if prepared.origin is not None:  # as seen from here, so that both folders may move together
+            manifest["refined_from"] = os.path.relpath(prepared.origin, prepared.path)
         manifest["fidelity"] = self._before.get("fidelity", {}) if state == "running" else self._fidelity
         manifest.update(find_balance(counts))
         manifest["per_sample"] = spread_usage(counts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -42,9 +43,17 @@ def build_refine_config(run: Run, given: Mapping[str, Any]) -> RunConfig:
     return build_config({**known, **given})
 
 
+def find_talks(path: Path) -> Path:
+    """The run that held the talks of ``path``: of a refined run the one it was made from, where that is still there."""
+    origin = Run(path).manifest.get("refined_from")
+    found = path / origin if isinstance(origin, str) else path
+    return Path(os.path.normpath(found)) if (found / "manifest.json").is_file() else path
+
+
 async def execute_refine(path: Path, config: RunConfig, display: Display) -> Run:
     """Refine to the end, or to where it must stop; a stopped refinement is taken up again by the same call."""
     try:
+        path = find_talks(path)
         run = Run(path)
         stored = StoredTalks(path, SHARD)
         try:

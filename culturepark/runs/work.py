@@ -22,6 +22,7 @@ from culturepark.refine.agent import ReadingContext, read_dialogue
 from culturepark.refine.candidate import Candidate, StageContext
 from culturepark.refine.forms import FormSettings, give_mended, whole_text
 from culturepark.refine.judges import Judge, score
+from culturepark.refine.panel import AXES
 from culturepark.refine.samples import Reader, culture_labels, drop_all, make_candidates
 from culturepark.refine.sentences import Sentence, number_sentences
 from culturepark.refine.stages import STAGES, find_text_fault, run_stages
@@ -181,17 +182,16 @@ class Workshop:
         topic = self.sources.topics[draft.dialogue.topic]
         context = self._stage_context(draft.dialogue)
         try:
-            draft.replace_all(await self._verify(draft, live, topic, context))
-            draft.replace_all(await self._judge(draft, topic, context))
+            asking = self._verify_context(draft, live, topic, context)
+            verified = await self._verify(asking, live, context)
+            draft.replace_all(verified)
+            draft.replace_all(await self._judge(asking, draft, verified, context))
         except CallError as error:
             verdict = Verdict(stage="verify", kept=False, reason=f"call_{error.kind}", evidence=str(error)[:300])
             draft.replace_all([replace(c, verdicts=(*c.verdicts, verdict)) for c in draft.live()])
         return draft
 
-    async def _verify(
-        self, draft: Draft, live: list[Candidate], topic: Topic, context: StageContext
-    ) -> list[Candidate]:
-        asking = self._verify_context(draft, topic, context)
+    async def _verify(self, asking: VerifyContext, live: list[Candidate], context: StageContext) -> list[Candidate]:
         if self.setup.probabilities and self.config.quality == "auto":
             extra = {"logprobs": True, "top_logprobs": _TOP, **asking.sampling.extra}
             asking = replace(asking, sampling=replace(asking.sampling, extra=extra))
@@ -206,20 +206,24 @@ class Workshop:
             found.append(run_stages(checked, context, self.tools.stages, "verify"))
         return found
 
-    async def _judge(self, draft: Draft, topic: Topic, context: StageContext) -> list[Candidate]:
-        live = draft.live()
-        if not live:
+    async def _judge(
+        self, asking: VerifyContext, draft: Draft, verified: list[Candidate], context: StageContext
+    ) -> list[Candidate]:
+        """Let the panel score everything that was verified, also what a verdict dropped since.
+
+        So another threshold asks nothing new, and what may be the rejected side of a pair is judged as well.
+        """
+        if all(c.dropped for c in verified):
             return []
-        # What may become the rejected side of a pair is judged as well: no text reaches a sample unjudged.
         pairs = "preference" in self.config.sample_types
-        rivals = _possible_rivals(draft) if pairs else []
-        originals = [o for c in live if pairs and (o := _before_repair(c)) is not None]
-        shown = [replace(c, text=whole_text(c)) for c in (*live, *rivals, *originals)]
+        originals = [o for c in verified if pairs and (o := _before_repair(c)) is not None]
+        shown = [replace(c, text=whole_text(c)) for c in (*verified, *originals)]
         panel = [replace(judge, client=_Metered(judge.client, draft.tally)) for judge in self.setup.panel]
         audiences = {c.id: self._audience(c.culture) for c in shown}
-        scoring = await score(self._verify_context(draft, topic, context), panel, shown, audiences)
+        axes = [axis for axis in AXES if axis in self.tools.stages]
+        scoring = await score(asking, panel, shown, audiences, axes)
         found = []
-        for candidate in (*live, *rivals):
+        for candidate in verified:
             findings = candidate.findings.model_copy(update={"scores": scoring.scores[candidate.id]})
             if before := scoring.scores.get(f"{candidate.id}-before"):
                 harmless = is_harmless(replace(candidate, findings=Findings(scores=before)), context)
@@ -235,18 +239,20 @@ class Workshop:
         scope = self.sources.profiles[culture].scope
         return f"{scope.group}; {scope.place}; {scope.period}"
 
-    def _verify_context(self, draft: Draft, topic: Topic, context: StageContext) -> VerifyContext:
+    def _verify_context(
+        self, draft: Draft, live: Sequence[Candidate], topic: Topic, context: StageContext
+    ) -> VerifyContext:
         dialogue = draft.dialogue
         return VerifyContext(
             client=_Metered(self.client, draft.tally),
             model=self.setup.refine_model,
-            sampling=self.sampling(0.0, 300 + 160 * len(draft.live())),
+            sampling=self.sampling(0.0, 300 + 160 * len(live)),
             prompts=self.prompts,
             language=context.pack,
             topic=topic,
             dialogue=dialogue,
             sentences=draft.sentences,
-            sources=self.tools.find_sources(dialogue, [c.text for c in draft.live()], self.sources.profiles),
+            sources=self.tools.find_sources(dialogue, [c.text for c in live], self.sources.profiles),
             seed=self.config.seed,
             find_fault=lambda candidate, text: find_text_fault(
                 replace(candidate, text=text), context, self.tools.stages
@@ -395,10 +401,6 @@ class Workshop:
 
 # Dropped for what they say about the stance or the facts: the losing side of a preference pair.
 RIVAL_REASONS = frozenset({"contradicts_stance", "fact_contradicted"})
-
-
-def _possible_rivals(draft: Draft) -> list[Candidate]:
-    return [c for found in draft.candidates.values() for c in found if c.dropped and c.dropped.reason in RIVAL_REASONS]
 
 
 def _before_repair(candidate: Candidate) -> Candidate | None:

@@ -93,7 +93,9 @@ def test_every_sample_has_its_whole_story(tmp_path: Path, run_once: Make) -> Non
         if sample.form == "single":
             assert sample.messages[-1]["content"] == (mended[-1].text if mended else " ".join(texts))
         assert set(story["prompts"]) == set(dialogue.prompts) and story["software"].startswith("culturepark ")
-        assert all(v.kept for v in sample.verdicts) and [v.stage for v in sample.verdicts] == list(STAGES)
+        idle = ("benchmarks", "ifd", "semantic_copies")  # no benchmark files, no model, no encoder in this run
+        assert [v.stage for v in sample.verdicts] == [s for s in STAGES if s not in idle]
+        assert all(v.kept for v in sample.verdicts)
         assert sample.findings.stance in ("follows", "silent") and story["judges"] == ["mock"]
         assert {(s.axis, s.judge) for s in sample.findings.scores} == {("harm", "mock"), ("fit", "mock")}
 

@@ -14,7 +14,7 @@ def check(candidate: Candidate, context: StageContext) -> Ruling:
         fault = findings.rewrites[-1].fault if findings.rewrites else ""
         return Ruling("contradicts_stance", f"rewrite failed: {fault}" if fault else "")
     if findings.stance == "silent" and not _may_be_silent(candidate, context):
-        return Ruling("off_stance", f"a {candidate.kind} that says nothing about the view")
+        return Ruling("off_stance", f"{candidate.kind} that says nothing about the view")
     return KEPT
 
 
