@@ -15,10 +15,11 @@ from typing import Literal
 from culturepark.errors import DataError
 from culturepark.llm.base import ChatClient, Reply, Request
 from culturepark.llm.replay import ReplyLog
+from culturepark.runs.drafts import Draft
 from culturepark.runs.journal import Counts, RunFolder
 from culturepark.runs.plan import Plan, Slot, replace_slot
 from culturepark.runs.sieve import Sieve
-from culturepark.runs.work import Draft, Workshop
+from culturepark.runs.work import Workshop
 
 State = Literal["complete", "short", "stopped"]
 SHARD = 500  # talks whose replies share one log file

@@ -17,11 +17,12 @@ from culturepark.refine.forms import make_single
 from culturepark.refine.samples import Rival, drop_empty, make_rejected, make_sample
 from culturepark.refine.selection import SELECTIONS
 from culturepark.refine.stages import run_stages
+from culturepark.runs.drafts import Draft
 from culturepark.runs.folder import Run
 from culturepark.runs.journal import Commit, read_journal
 from culturepark.runs.plan import Slot
 from culturepark.runs.tools import Toolbox
-from culturepark.runs.work import RIVAL_REASONS, Draft, Workshop, is_harmless
+from culturepark.runs.work import RIVAL_REASONS, Workshop, is_harmless
 
 _LENGTH_GAP = 0.2  # how far the two answers of a preference pair may differ in words
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from culturepark.config import RunConfig
@@ -15,7 +15,7 @@ from culturepark.dialogue.styles import talk
 from culturepark.dialogue.views import SEATS
 from culturepark.errors import CallError
 from culturepark.language import LanguagePack, load_language
-from culturepark.llm.base import ChatClient, Reply, Request, Sampling
+from culturepark.llm.base import ChatClient, Sampling
 from culturepark.prompts import Prompts
 from culturepark.records import Dialogue, Findings, Persona, Seed, Verdict
 from culturepark.refine.agent import ReadingContext, read_dialogue
@@ -24,9 +24,10 @@ from culturepark.refine.forms import FormSettings, give_mended, whole_text
 from culturepark.refine.judges import Judge, score
 from culturepark.refine.panel import AXES
 from culturepark.refine.samples import Reader, culture_labels, drop_all, make_candidates
-from culturepark.refine.sentences import Sentence, number_sentences
+from culturepark.refine.sentences import number_sentences
 from culturepark.refine.stages import STAGES, find_text_fault, run_stages
 from culturepark.refine.verifier import VerifyContext, verify
+from culturepark.runs.drafts import Draft, Metered
 from culturepark.runs.plan import Slot
 from culturepark.runs.sources import Sources
 from culturepark.runs.tools import Toolbox
@@ -54,54 +55,6 @@ class ModelSetup:
     turn_tokens: int | None = None
     probabilities: bool = False
     panel: tuple[Judge, ...] = ()
-
-
-@dataclass(slots=True)
-class Draft:
-    """A talk with each wanted seat's candidates, on its way through the stages."""
-
-    dialogue: Dialogue
-    wanted: Mapping[str, int]
-    candidates: dict[str, list[Candidate]]
-    sentences: tuple[Sentence, ...] = ()
-    tally: Tally = field(default_factory=Tally)
-
-    def live(self) -> list[Candidate]:
-        """Candidates that nothing has dropped yet."""
-        return [c for found in self.candidates.values() for c in found if c.dropped is None]
-
-    def replace_all(self, changed: Sequence[Candidate]) -> None:
-        """Put candidates in the places of those with the same id."""
-        by_id = {c.id: c for c in changed}
-        self.candidates = {seat: [by_id.get(c.id, c) for c in found] for seat, found in self.candidates.items()}
-
-    def settled(self) -> Dialogue:
-        """The dialogue with everything that was spent on it."""
-        tally = self.tally
-        return self.dialogue.model_copy(
-            update={
-                "calls": tally.calls,
-                "input_tokens": tally.input_tokens,
-                "cached_tokens": tally.cached_tokens,
-                "output_tokens": tally.output_tokens,
-                "usage": {purpose: tuple(numbers) for purpose, numbers in sorted(tally.usage.items())},
-            }
-        )
-
-
-class _Metered:
-    """A client that counts every reply of one dialogue."""
-
-    def __init__(self, inner: ChatClient, tally: Tally) -> None:
-        self._inner, self._tally = inner, tally
-
-    async def reply(self, request: Request) -> Reply:
-        reply = await self._inner.reply(request)
-        self._tally.add(reply, "mend" if request.purpose == "repair" else request.purpose)
-        return reply
-
-    async def close(self) -> None:
-        """The inner client is closed by whoever opened it."""
 
 
 class Workshop:
@@ -218,7 +171,7 @@ class Workshop:
         pairs = "preference" in self.config.sample_types
         originals = [o for c in verified if pairs and (o := _before_repair(c)) is not None]
         shown = [replace(c, text=whole_text(c)) for c in (*verified, *originals)]
-        panel = [replace(judge, client=_Metered(judge.client, draft.tally)) for judge in self.setup.panel]
+        panel = [replace(judge, client=Metered(judge.client, draft.tally)) for judge in self.setup.panel]
         audiences = {c.id: self._audience(c.culture) for c in shown}
         axes = [axis for axis in AXES if axis in self.tools.stages]
         scoring = await score(asking, panel, shown, audiences, axes)
@@ -244,7 +197,7 @@ class Workshop:
     ) -> VerifyContext:
         dialogue = draft.dialogue
         return VerifyContext(
-            client=_Metered(self.client, draft.tally),
+            client=Metered(self.client, draft.tally),
             model=self.setup.refine_model,
             sampling=self.sampling(0.0, 300 + 160 * len(live)),
             prompts=self.prompts,
@@ -365,7 +318,7 @@ class Workshop:
         sentences = number_sentences(dialogue.turns, context.pack)
         reading = await read_dialogue(
             ReadingContext(
-                client=_Metered(self.client, tally),
+                client=Metered(self.client, tally),
                 model=self.setup.refine_model,
                 sampling=self.sampling(0.0, 200 + 80 * (sum(wanted.values()) + SPARE_CLAIMS * len(wanted))),
                 prompts=self.prompts,

@@ -19,13 +19,14 @@ from culturepark.refine.candidate import Candidate
 from culturepark.refine.encoder import Encoder, Engine
 from culturepark.refine.forms import make_single
 from culturepark.refine.samples import drop_all
+from culturepark.runs.drafts import Draft
 from culturepark.runs.folder import Run
 from culturepark.runs.journal import Commit, RunFolder
 from culturepark.runs.plan import Seat, Slot
 from culturepark.runs.sieve import Sieve, answer_of, quoted, read_screened, text_hash
 from culturepark.runs.sources import Sources
 from culturepark.runs.tools import Toolbox
-from culturepark.runs.work import Draft, ModelSetup, Workshop
+from culturepark.runs.work import ModelSetup, Workshop
 from tests.builders import FULL, TOPIC, Fake, make_dialogue, make_people, make_turns
 
 WASH = "I wash my mother's hair every Friday, because she did it for me when I was small."
