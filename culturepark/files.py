@@ -120,3 +120,17 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
                 return
             yield offset, line
             offset += len(line)
+
+
+def parse_objects(lines: Iterable[str | bytes], path: Path) -> Iterator[dict[str, Any]]:
+    """The JSON object of each line that is not empty. Raises ``DataError`` naming the file and the line."""
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{path}, line {number}: is not JSON ({str(error)[:60]})") from error
+        if not isinstance(row, dict):
+            raise DataError(f"{path}, line {number}: is not a JSON object")
+        yield row

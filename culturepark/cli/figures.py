@@ -14,7 +14,7 @@ from typing import Any
 from culturepark.cli.browse import add_row, make_table
 from culturepark.cli.conversation import console, show
 from culturepark.errors import ConfigError, DataError
-from culturepark.files import nearest, replace_file
+from culturepark.files import nearest, parse_objects, replace_file
 from culturepark.records import Rejected
 from culturepark.runs.folder import Run
 from culturepark.runs.page import compare_rows, write_report
@@ -117,16 +117,7 @@ def _read_label_rows(path: Path) -> Iterator[Mapping[str, Any]]:
     if path.suffix == ".csv":
         yield from csv.DictReader(io.StringIO(text, newline=""))
         return
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"{path}, line {number}: is not JSON ({str(error)[:60]})") from error
-        if not isinstance(row, dict):
-            raise DataError(f"{path}, line {number}: is not a JSON object")
-        yield row
+    yield from parse_objects(text.splitlines(), path)
 
 
 def run_compare(options: argparse.Namespace) -> int:

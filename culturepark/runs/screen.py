@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from typing import Any
 from culturepark.config import RunConfig
 from culturepark.culture.profiles import load_profiles
 from culturepark.errors import DataError
-from culturepark.files import dump_line
+from culturepark.files import dump_line, parse_objects
 from culturepark.language import find_language
 from culturepark.refine.candidate import Candidate
 from culturepark.refine.stages import STAGES, Group, run_stages
@@ -122,16 +121,7 @@ def _read(path: Path) -> Iterator[Mapping[str, Any]]:
     if not path.is_file():
         raise DataError(f"{path}: is no file")
     with path.open("rb") as file:  # not read_lines: the last line of such a file may lack its end
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise DataError(f"{path}, line {number}: is not JSON ({str(error)[:60]})") from error
-            if not isinstance(row, dict):
-                raise DataError(f"{path}, line {number}: is not a JSON object")
-            yield row
+        yield from parse_objects(file, path)
 
 
 def list_offline_stages() -> list[str]:

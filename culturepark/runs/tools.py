@@ -36,7 +36,6 @@ class Toolbox:
         self.limits = make_limits(config)
         self.near_copies = NearCopies(config.near_copy)
         self._passages = Passages.load(Path(config.passages)) if config.passages else None
-        self._contexts: dict[tuple[str, tuple[str, ...]], StageContext] = {}
         self._facts: dict[str, Passages] = {}
         self._shared = self._load_shared()
         self._known = frozenset(name for profile in profiles.values() for name in _names_of(profile))
@@ -82,13 +81,11 @@ class Toolbox:
             raise DataError(f"no language pack for {tag!r}")
         return pack
 
-    def find_sources(
-        self, dialogue: Dialogue, texts: Sequence[str], profiles: Mapping[str, Profile]
-    ) -> tuple[Source, ...]:
+    def find_sources(self, dialogue: Dialogue, texts: Sequence[str]) -> tuple[Source, ...]:
         """Facts of the cultures at the table (F1, ...) and the user's passages (P1, ...) that are near to the texts."""
         facts: dict[str, str] = {}
         for culture in dict.fromkeys(p.culture for p in dialogue.personas.values()):
-            index = self._fact_index(profiles[culture])
+            index = self._fact_index(self._profiles[culture])
             facts.update((s.id, s.text) for text in texts for s in index.search(text, FACTS_A_CLAIM))
         passages: dict[str, str] = {}
         if self._passages is not None:

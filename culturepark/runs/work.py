@@ -205,7 +205,7 @@ class Workshop:
             topic=topic,
             dialogue=dialogue,
             sentences=draft.sentences,
-            sources=self.tools.find_sources(dialogue, [c.text for c in live], self.sources.profiles),
+            sources=self.tools.find_sources(dialogue, [c.text for c in live]),
             seed=self.config.seed,
             find_fault=lambda candidate, text: find_text_fault(
                 replace(candidate, text=text), context, self.tools.stages
