@@ -67,10 +67,10 @@ def end_group(child: subprocess.Popen[bytes]) -> None:
 
 def run_guarded(command: list[str]) -> int:
     """Run a command until it ends, standard input closes or SIGTERM comes; returns a shell's exit code."""
-    ending = threading.Event()
+    ending: list[bool] = []  # no Event: its lock is not to be taken in a signal handler (it may be held already)
 
     def note_end(*_: Any) -> None:
-        ending.set()
+        ending.append(True)
 
     signal.signal(signal.SIGTERM, note_end)
     if sys.platform != "win32":
@@ -80,10 +80,11 @@ def run_guarded(command: list[str]) -> int:
     except OSError as error:
         print(f"{command[0]}: cannot be started ({error.strerror})", file=sys.stderr, flush=True)
         return 127
-    watch_stdin(ending.set)
+    watch_stdin(note_end)
     while (code := child.poll()) is None:
-        if ending.wait(0.1):
+        if ending:
             end_group(child)
+        time.sleep(0.05)
     return code if code >= 0 else 128 - code
 
 
