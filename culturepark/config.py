@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -42,6 +44,20 @@ RUN_KEYS = frozenset(
         "vllm_args",
         "passages",
         "decontaminate",
+        "max_cost",
+        "max_tokens",
+        "max_calls",
+        "prices",
+        "adapt",
+        "on_error",
+        "retry_failed",
+        "batch",
+        "batch_every",
+        "workers",
+        "executor",
+        "ray_address",
+        "log_format",
+        "metrics",
     }
 )
 
@@ -76,6 +92,7 @@ REFINE_KEYS = frozenset(
 )
 
 
+_VARIABLE = re.compile("[A-Z][A-Z0-9_]{1,40}")
 _KEY_STARTS = ("sk-", "sk_", "gsk_", "hf_", "AIza", "xai-")
 
 
@@ -138,7 +155,7 @@ class RunConfig(BaseModel):
     refine_model: str | None = None
     temperature: float | None = Field(default=0.8, ge=0, le=2)
     top_p: float | None = Field(default=0.95, gt=0, le=1)
-    max_tokens: int = Field(default=220, ge=16)
+    reply_tokens: int = Field(default=220, ge=16)
     frequency_penalty: float | None = Field(default=None, ge=-2, le=2)
     presence_penalty: float | None = Field(default=None, ge=-2, le=2)
     extra_body: dict[str, Any] = Field(default_factory=dict)
@@ -162,6 +179,20 @@ class RunConfig(BaseModel):
     vllm_args: tuple[str, ...] = ()
     passages: str | None = None
     decontaminate: tuple[str, ...] = ()
+    max_cost: float | None = Field(default=None, gt=0)
+    max_tokens: int | None = Field(default=None, ge=1)
+    max_calls: int | None = Field(default=None, ge=1)
+    prices: str | None = None
+    adapt: bool = True
+    on_error: Literal["continue", "stop"] = "continue"
+    retry_failed: bool = False
+    batch: Literal["off", "refine", "all"] = "off"
+    batch_every: float = Field(default=30, gt=0)
+    workers: int = Field(default=1, ge=1, le=256)
+    executor: Literal["local", "ray"] = "local"
+    ray_address: str | None = None
+    log_format: Literal["text", "json"] = "text"
+    metrics: str | None = None
 
     @field_validator(
         "cultures", "topics", "vllm_args", "sample_types", "stages", "skip", "judges", "decontaminate", mode="before"
@@ -189,7 +220,7 @@ class RunConfig(BaseModel):
             if not name or "#" in name or name.startswith(_KEY_STARTS):  # a key must not be repeated in the message
                 raise ValueError("must look like MODEL, MODEL@URL or MODEL@URL#VARIABLE")
             if url:
-                cls._is_http(url)
+                _check_url(url)
             if variable is not None:
                 cls._is_a_variable_name(variable)
         names = [split_judge(judge)[0] for judge in value]
@@ -202,15 +233,17 @@ class RunConfig(BaseModel):
     def _is_http(cls, value: str | None) -> str | None:
         if value is None:
             return None
-        try:
-            parts = urlsplit(value)
-        except ValueError:  # its message may repeat the address
-            raise ValueError("must look like http://host:port/v1") from None
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not value.strip(", "):
             raise ValueError("must look like http://host:port/v1")
-        if parts.username or parts.password or parts.query or parts.fragment:
-            raise ValueError("must not hold a key or password: name a variable with --api-key-env")
-        return value.rstrip("/")
+        for server in split_servers(value):
+            _check_url(server.url)
+            if server.variable is not None and not _VARIABLE.fullmatch(server.variable):
+                # What follows "#" may be a key: it is not repeated.
+                raise ValueError("must not hold a key or password: after # belongs a variable's name in capitals")
+        urls = [server.url for server in split_servers(value)]
+        if len(set(urls)) < len(urls):
+            raise ValueError("the same server is named twice")
+        return value.strip().rstrip("/")
 
     @field_validator("api_key_env")
     @classmethod
@@ -240,6 +273,44 @@ class RunConfig(BaseModel):
         return part | {"judges": [split_judge(judge)[0] for judge in self.judges]}
 
 
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One of the servers that share a run; ``variable`` names the one that holds its key, where it has its own."""
+
+    url: str
+    weight: float = 1.0
+    variable: str | None = None
+
+
+def split_servers(text: str) -> tuple[Server, ...]:
+    """The servers of a base URL: ``URL[#VARIABLE][*WEIGHT]``, several joined by commas. Raises ``ValueError``."""
+    found = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        rest, star, weight = part.rpartition("*")
+        if not star:
+            rest, weight = part, "1"
+        url, sharp, variable = rest.partition("#")
+        try:
+            number = float(weight)
+        except ValueError:
+            number = 0.0
+        if not 0 < number <= 1000:
+            raise ValueError("a weight must be a number above 0, as in http://host:port/v1*2")
+        found.append(Server(url.strip().rstrip("/"), number, variable.strip() if sharp else None))
+    return tuple(found)
+
+
+def _check_url(value: str) -> None:
+    try:
+        parts = urlsplit(value)
+    except ValueError:  # its message may repeat the address
+        raise ValueError("must look like http://host:port/v1") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must look like http://host:port/v1")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("must not hold a key or password: name a variable with --api-key-env")
+
+
 def split_judge(text: str) -> tuple[str, str | None, str | None]:
     """A judge's model, server and the variable that holds its key, from ``MODEL[@URL[#VARIABLE]]``."""
     head, mark, rest = text.partition("@http")
@@ -258,7 +329,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "turns": 14,
         "temperature": 0.7,
         "top_p": None,
-        "max_tokens": 168,
+        "reply_tokens": 168,
         "sample_types": ("single",),
         "silent_claims": "drop",
         "select": "longest",

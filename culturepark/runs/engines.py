@@ -12,11 +12,11 @@ from pathlib import Path
 from culturepark.config import RunConfig, split_judge
 from culturepark.errors import CallError, ConfigError, EndpointError
 from culturepark.llm.base import ChatClient
+from culturepark.llm.gate import Draining, Gate
 from culturepark.llm.http import HttpClient
 from culturepark.llm.limits import CountingClient, RetryEvent, RetryingClient, WindowClient
 from culturepark.llm.replay import ReplayClient, ReplyLog
 from culturepark.refine.judges import Judge
-from culturepark.runs.runner import Draining, Gate
 from culturepark.runs.work import ModelSetup
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -207,7 +207,7 @@ async def _open_local(
         prefill=True,
         stop=("\n",),
         extra=SMOLLM_EXTRA,
-        turn_tokens=min(config.max_tokens, 64),
+        turn_tokens=min(config.reply_tokens, 64),
     )
     return HttpClient(url, None, timeout_s=config.timeout, prefill=True), setup, slots
 

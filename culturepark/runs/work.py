@@ -258,7 +258,7 @@ class Workshop:
             id=slot.id,
             client=self.client,
             model=setup.model,
-            sampling=self.sampling(config.temperature, setup.turn_tokens or config.max_tokens, setup.stop),
+            sampling=self.sampling(config.temperature, setup.turn_tokens or config.reply_tokens, setup.stop),
             prompts=self.prompts,
             language=self.language,
             topic=topic,

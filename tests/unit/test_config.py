@@ -61,7 +61,7 @@ OTHER: dict[str, Any] = {
     "refine_model": "r",
     "temperature": 0.1,
     "top_p": 0.5,
-    "max_tokens": 99,
+    "reply_tokens": 99,
     "frequency_penalty": 0.5,
     "presence_penalty": 0.5,
     "extra_body": {"top_k": 4},
@@ -83,17 +83,32 @@ OTHER: dict[str, Any] = {
     "vllm_args": ["--x"],
     "passages": "texts",
     "decontaminate": ["items.csv"],
+    "max_cost": 2.5,
+    "max_tokens": 1000,
+    "max_calls": 10,
+    "prices": "prices.yaml",
+    "adapt": False,
+    "on_error": "stop",
+    "retry_failed": True,
+    "batch": "all",
+    "batch_every": 5,
+    "workers": 2,
+    "executor": "ray",
+    "ray_address": "auto",
+    "log_format": "json",
+    "metrics": "9464",
 }
 ONE_VALUE = {"language"}
 # How the work is done: may change between two sittings of one run. All other keys are its identity.
 SITTING = set(
     "base_url api_key_env concurrency timeout tries outage_patience max_candidates output_dir resume progress "
-    "personas scenarios prompts durability vllm_args passages decontaminate".split()
+    "personas scenarios prompts durability vllm_args passages decontaminate max_cost max_tokens max_calls prices adapt on_error retry_failed "
+    "batch batch_every workers executor ray_address log_format metrics".split()
 )
 # What decides about the talks themselves: fixed once they were held.
 TALKS = set(
     "n cultures topics topic_size style language turns classic_chat panel_size weighting seed preset claims_per_speaker engine model "
-    "temperature top_p max_tokens frequency_penalty presence_penalty extra_body prompt_size".split()
+    "temperature top_p reply_tokens frequency_penalty presence_penalty extra_body prompt_size".split()
 )
 
 
@@ -114,7 +129,7 @@ def test_flags_win_over_the_file_and_the_file_over_the_preset(tmp_path: Path) ->
     file = write(tmp_path, "n: 30\nturns: 8\npreset: classic\ntop-p: 0.5\n")
     config = build_config({"n": 40}, file)
     assert (config.n, config.turns, config.top_p) == (40, 8, 0.5)
-    assert (config.style, config.temperature, config.max_tokens) == ("classic", 0.7, 168)
+    assert (config.style, config.temperature, config.reply_tokens) == ("classic", 0.7, 168)
 
 
 def test_the_classic_preset_is_the_papers_protocol() -> None:
