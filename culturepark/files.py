@@ -1,11 +1,13 @@
-"""Files: where data lies, YAML into records, append-only logs with their torn tail cut, safe replacing."""
+"""Files: where data lies, YAML into records, lines that prove themselves, logs with a torn tail, safe replacing."""
 
 from __future__ import annotations
 
 import difflib
+import errno
 import json
 import os
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -69,19 +71,71 @@ def load_yaml_model(path: Path, model: type[Model]) -> Model:
         raise DataError(f"{path}: {describe_invalid(error)}") from error
 
 
-def replace_file(path: Path, text: str) -> None:
-    """Write a whole file so that a reader sees the old or the new text, never half of it."""
+_FAULTS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is full",
+    errno.EROFS: "the disk is read-only",
+    errno.EIO: "the disk reports an error",
+    errno.EACCES: "no permission to write",
+    errno.EPERM: "no permission to write",
+}
+
+
+def describe_fault(error: OSError) -> str:
+    """Why a file could not be written, in a few words."""
+    return _FAULTS.get(error.errno or 0, f"cannot be written ({error.strerror or error})")
+
+
+def replace_file(path: Path, text: str, durable: bool = False) -> None:
+    """Write a whole file so that a reader sees the old or the new text, never half of it.
+
+    ``durable``: also after the power fails.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        temporary.write_text(text, encoding="utf-8")
+        with temporary.open("w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+    if durable:
+        sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Force the names of new files to the disk, where the system can."""
+    if os.name != "nt":
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def dump_line(record: Any) -> bytes:
     """One JSON line, UTF-8, compact, ending in a line feed."""
     return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
+
+
+def seal_line(record: Mapping[str, Any]) -> bytes:
+    """One JSON line that proves itself: its last keys are ``len``, the bytes before them, and ``crc``, their CRC-32."""
+    body = dump_line(record)[:-2]
+    return b'%b,"len":%d,"crc":"%08x"}\n' % (body, len(body), zlib.crc32(body))
+
+
+def unseal_line(raw: bytes) -> dict[str, Any] | None:
+    """The record of a sealed line, or ``None`` when any byte of it is not as it was written."""
+    end = raw.rfind(b',"len":')
+    if end <= 0 or raw[end:] != b',"len":%d,"crc":"%08x"}\n' % (end, zlib.crc32(memoryview(raw)[:end])):
+        return None
+    try:
+        record = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    return record if isinstance(record, dict) else None
 
 
 def cut_torn_tail(path: Path) -> int:
@@ -107,14 +161,15 @@ def cut_torn_tail(path: Path) -> int:
     return size - keep
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Whole lines of a log with their start offset; a torn last line is left out."""
+def read_lines(path: Path, start: int = 0) -> Iterator[tuple[int, bytes]]:
+    """Whole lines of a log with their start offset, from the byte ``start`` on; a torn last line is left out."""
     try:
         file = path.open("rb")
     except FileNotFoundError:
         return
     with file:
-        offset = 0
+        offset = start
+        file.seek(start)
         for line in file:
             if not line.endswith(b"\n"):
                 return

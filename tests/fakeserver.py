@@ -17,6 +17,7 @@ import json
 import os
 import random
 import signal
+import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -130,6 +131,7 @@ class FakeServer:
     """Settings and state of one server. ``hook`` may answer a request's body itself, or return None.
 
     ``die_after``: after so many full replies the socket closes and every connection is dropped.
+    ``capacity``: so many at once are served, the rest gets a 429 (with ``Retry-After`` where that is set).
     ``prefill``: a last assistant message is part of the reply, as with llama.cpp.
     """
 
@@ -149,6 +151,7 @@ class FakeServer:
     models: str = "fake-model"
     die_after: int = 0
     port: int = 0
+    capacity: int = 0
     prefill: bool = True
     hook: Callable[[dict[str, Any]], Answer | None] | None = None
     extra_routes: Mapping[str, Any] = field(default_factory=dict)
@@ -160,6 +163,9 @@ class FakeServer:
         self.peak = self._in_flight = 0
         self._asked: Counter[str] = Counter()
         self._answered: set[str] = set()
+        self._begun: set[str] = set()
+        self._stalled = 0
+        self._levels: deque[tuple[float, int]] = deque(maxlen=4096)  # when how many calls were at work
         self._runner: web.AppRunner | None = None
         self._ending: asyncio.Task[None] | None = None
         self._gone = asyncio.Event()
@@ -186,11 +192,15 @@ class FakeServer:
         app.router.add_get("/stats", self._stats)
         for path, body in self.extra_routes.items():
             app.router.add_get(path, _constant(body))
+        self.add_routes(app)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True, backlog=4096)
         await site.start()
         self.port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
+
+    def add_routes(self, app: web.Application) -> None:
+        """For servers that can do more."""
 
     async def die(self) -> None:
         """Close the socket and drop every connection."""
@@ -207,9 +217,17 @@ class FakeServer:
         self._ending = asyncio.get_running_loop().create_task(runner.cleanup())
 
     def stats(self) -> dict[str, Any]:
-        """What happened so far; ``answered_again`` counts requests asked again after a full reply."""
-        names = ("requests", "served", "answered_again", *(f"fault_{name}" for name in _FAULTS))
-        return {name: self.counts[name] for name in names} | {"peak": self.peak}
+        """What happened so far; ``answered_again`` counts requests asked again after a full reply.
+
+        ``asked_again`` counts those asked again after a try that had no fault, whether its reply went out or not;
+        ``lately`` is the most calls, stalled ones left out, that were at work at once in the last quarter of a second.
+        """
+        names = ("requests", "served", "answered_again", "asked_again", *(f"fault_{name}" for name in _FAULTS))
+        return {name: self.counts[name] for name in names} | {"peak": self.peak, "lately": self._read_level()}
+
+    def _read_level(self) -> int:
+        since = time.monotonic() - 0.25
+        return max([self._in_flight - self._stalled, *(level for when, level in self._levels if when >= since)])
 
     async def _stats(self, _: web.Request) -> web.Response:
         return web.json_response(self.stats())
@@ -224,14 +242,20 @@ class FakeServer:
         self.counts["requests"] += 1
         self._in_flight += 1
         self.peak = max(self.peak, self._in_flight)
+        self._levels.append((time.monotonic(), self._in_flight - self._stalled))
         try:
             return await self._answer(request)
         finally:
+            self._levels.append((time.monotonic(), self._in_flight - self._stalled))
             self._in_flight -= 1
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         if refused := self._refuse_key(request):
             return refused
+        if self.capacity and self._in_flight > self.capacity:
+            self.counts["over"] += 1
+            headers = {"Retry-After": self.retry_after} if self.retry_after else None
+            return _error(429, "Too many requests at once.", "rate_limit_exceeded", headers)
         body = await request.json()
         self.seen.append(body)
         self.headers.append(dict(request.headers))
@@ -244,10 +268,13 @@ class FakeServer:
         digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
         if digest in self._answered:
             self.counts["answered_again"] += 1
+        self.counts["asked_again"] += digest in self._begun
         fault = self._draw_fault(digest)
         self._asked[digest] += 1
         if fault:
             self.counts[f"fault_{fault}"] += 1
+        else:
+            self._begun.add(digest)
         return await self._serve(request, body, digest, fault)
 
     async def _serve(self, request: web.Request, body: dict[str, Any], digest: str, fault: str) -> web.StreamResponse:
@@ -256,8 +283,12 @@ class FakeServer:
         if fault == "429":
             return _error(429, "Rate limit reached.", "rate_limit_exceeded", {"Retry-After": self.retry_after})
         if fault == "stall":
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._gone.wait(), self.stall_s)
+            self._stalled += 1
+            try:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._gone.wait(), self.stall_s)
+            finally:
+                self._stalled -= 1
         text = json.dumps(make_completion(body, digest, fault, prefill=self.prefill))
         if fault == "badjson":
             text = text[: len(text) // 2]
@@ -440,18 +471,18 @@ async def _break_off(request: web.Request, text: str) -> web.StreamResponse:
     return response
 
 
-def _read_arguments() -> tuple[FakeServer, Path | None]:
+def read_arguments(kind: type[FakeServer] = FakeServer) -> tuple[FakeServer, Path | None]:
     parser = argparse.ArgumentParser(description="A fake OpenAI-compatible server.")
     parser.add_argument("--port-file", type=Path, help="where the port is written once it listens")
-    plain = [part for part in fields(FakeServer) if part.name not in ("hook", "extra_routes", "prefill")]
+    plain = [part for part in fields(kind) if part.name not in ("hook", "extra_routes", "prefill")]
     for part in plain:
         default: Any = part.default
         parser.add_argument(f"--{part.name.replace('_', '-')}", type=type(default), default=default)
     arguments = parser.parse_args()
-    return FakeServer(**{part.name: getattr(arguments, part.name) for part in plain}), arguments.port_file
+    return kind(**{part.name: getattr(arguments, part.name) for part in plain}), arguments.port_file
 
 
-async def _run(server: FakeServer, port_file: Path | None) -> None:
+async def serve(server: FakeServer, port_file: Path | None) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -465,4 +496,4 @@ async def _run(server: FakeServer, port_file: Path | None) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_run(*_read_arguments()))
+    asyncio.run(serve(*read_arguments()))

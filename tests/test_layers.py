@@ -52,7 +52,9 @@ DOORS = {
     "jsonlines": {"runs/folder.py"},
     "vllm": set(),
     "torch": {"refine/difficulty.py"},
-    "ray": set(),
+    "prometheus_client": {"runs/metrics.py"},
+    "opentelemetry": {"runs/metrics.py"},
+    "ray": {"runs/ray_workers.py"},
 }
 RICH_HOMES = ("cli/", "runs/progress.py")
 

@@ -44,6 +44,7 @@ COMMANDS = {
     "rejected": ("culturepark.cli.figures", "run_rejected", "what was dropped, by reason, with examples"),
     "report": ("culturepark.cli.figures", "run_report", "a run's figures; with --labels agreement with people too"),
     "compare": ("culturepark.cli.figures", "run_compare", "the figures of several runs side by side"),
+    "events": ("culturepark.cli.events", "run_events", "the story of a run: retries, pauses, slow calls, resumes"),
     "screen": ("culturepark.cli.refine", "run_screen", "the stages that need no model over a JSONL file of any origin"),
     "cultures": ("culturepark.cli.browse", "run_cultures", "list cultures, or show one"),
     "topics": ("culturepark.cli.browse", "run_topics", "list topics, or show one with its survey figures"),
@@ -69,7 +70,8 @@ class Parser(argparse.ArgumentParser):
 
 
 def _all_flags() -> list[str]:
-    return [flag for row in ALL for flag in row[0]] + ["--dry-run", "--config", "--labels", "--reason", "--json"]
+    own = ["--dry-run", "--config", "--labels", "--reason", "--json", "--estimate", "--pilot"]
+    return [flag for row in ALL for flag in row[0]] + own
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -85,8 +87,14 @@ def build_parser() -> argparse.ArgumentParser:
     made = {name: commands.add_parser(name, help=row[2], description=row[2]) for name, row in COMMANDS.items()}
     for name in ("generate", "preview", "validate", "doctor"):
         add_run_flags(made[name])
-    made["generate"].add_argument("--dry-run", action="store_true", help="print the plan and stop; no calls")
+    made["generate"].add_argument(
+        "--dry-run", action="store_true", help="print the plan with a rough estimate and stop; no calls"
+    )
     made["preview"].add_argument("--dialogues", type=int, default=2, metavar="K", help="dialogues to print (default 2)")
+    made["preview"].add_argument(
+        "--estimate", action="store_true", help="hold a small pilot and say what n samples will take, with an interval"
+    )
+    made["preview"].add_argument("--pilot", type=int, default=6, metavar="K", help="dialogues of the pilot (default 6)")
     made["status"].add_argument("run", metavar="RUN", help="run folder")
     made["status"].add_argument("--json", action="store_true", help="figures as JSON")
     made["show"].add_argument("run", metavar="RUN", help="run folder")
@@ -107,6 +115,10 @@ def build_parser() -> argparse.ArgumentParser:
     made["report"].add_argument("run", metavar="RUN", help="run folder")
     made["report"].add_argument("--labels", metavar="FILE", help="human scores: CSV or JSONL with id,axis,scorer,score")
     made["report"].add_argument("--json", action="store_true", help="the measures as JSON")
+    made["events"].add_argument("run", metavar="RUN", help="run folder")
+    made["events"].add_argument("--kind", metavar="KIND", help="only events of this kind")
+    made["events"].add_argument("--all", action="store_true", help="every single retry too")
+    made["events"].add_argument("--json", action="store_true", help="one JSON line an event")
     made["compare"].add_argument("runs", metavar="RUN", nargs="+", help="two run folders or more")
     made["compare"].add_argument("--json", action="store_true", help="the table as JSON")
     for name, what in (("cultures", "culture"), ("topics", "topic")):

@@ -26,6 +26,8 @@ from culturepark.culture.surveys import load_surveys
 from culturepark.errors import ConfigError, DataError
 from culturepark.records import Rejected, Sample
 from culturepark.runs.folder import Run
+from culturepark.runs.money import snapshot_spend
+from culturepark.runs.page import list_spend
 
 
 def make_table(title: str, *columns: str) -> Table:
@@ -44,6 +46,7 @@ def add_row(table: Table, *cells: object) -> None:
 def run_status(options: argparse.Namespace) -> int:
     """What is done, left, rejected and why."""
     run = Run(options.run)
+    run.check()
     counts, manifest = run.counts(), run.manifest
     wanted = manifest["config"]["n"]
     figures: dict[str, Any] = {
@@ -63,6 +66,7 @@ def run_status(options: argparse.Namespace) -> int:
         "input_tokens": counts.input_tokens,
         "cached_tokens": counts.cached_tokens,
         "output_tokens": counts.output_tokens,
+        "spend": snapshot_spend(run.path),
     }
     if options.json:
         print(json.dumps({**figures, "fidelity": manifest.get("fidelity", {})}, ensure_ascii=False))
@@ -74,6 +78,8 @@ def run_status(options: argparse.Namespace) -> int:
     add_row(
         table, "tokens in / cached / out", f"{counts.input_tokens} / {counts.cached_tokens} / {counts.output_tokens}"
     )
+    for name, value in list_spend(figures["spend"]):
+        add_row(table, name, value)
     for culture, number in figures["by_culture"].items():
         add_row(table, f"accepted, {culture}", number)
     for reason, number in figures["reasons"].items():

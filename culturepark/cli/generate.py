@@ -13,19 +13,23 @@ from culturepark.cli.conversation import print_dialogue, print_sample
 from culturepark.cli.flags import given_flags
 from culturepark.config import RunConfig, build_config
 from culturepark.errors import ConfigError
+from culturepark.runs.estimate import describe_forecast
 from culturepark.runs.folder import Run
 from culturepark.runs.generate import Prepared, execute, prepare_offline
-from culturepark.runs.progress import choose_display
+from culturepark.runs.pilot import estimate_offline, hold_pilot
+from culturepark.runs.progress import open_display
 
 
 def run_generate(options: argparse.Namespace) -> int:
     """Make n accepted samples."""
     config = build_config(given_flags(options), options.config)
     if options.dry_run:
-        print_plan(prepare_offline(config))
+        prepared = prepare_offline(config)
+        print_plan(prepared)
+        print("\n".join(describe_forecast(asyncio.run(estimate_offline(prepared)))))
         return 0
     try:
-        run = asyncio.run(execute(config, choose_display(config.progress)))
+        run = asyncio.run(execute(config, open_display(config)))
     except KeyboardInterrupt:
         print(f"culturepark: stopped; to go on: {_same_command()}", file=sys.stderr)
         return 130
@@ -94,6 +98,8 @@ def _calls_of(style: str, people: int, config: RunConfig) -> int:
 def run_preview(options: argparse.Namespace) -> int:
     """Print a few real dialogues; they are kept only with -o."""
     given = given_flags(options)
+    if options.estimate:
+        return print_estimate(build_config(given, options.config), options.pilot)
     if options.dialogues < 1:
         raise ConfigError("--dialogues must be at least 1")
     kept = given.get("output_dir")
@@ -101,7 +107,7 @@ def run_preview(options: argparse.Namespace) -> int:
         given["output_dir"] = kept or str(Path(scratch) / "run")
         given.setdefault("n", options.dialogues * 2)
         config = build_config(given, options.config)
-        run = asyncio.run(execute(config, choose_display(config.progress)))
+        run = asyncio.run(execute(config, open_display(config)))
         for number, dialogue in enumerate(run.dialogues()):
             if number == options.dialogues:
                 break
@@ -110,6 +116,19 @@ def run_preview(options: argparse.Namespace) -> int:
                 if sample.lineage["dialogue"] == dialogue.id:
                     print_sample(sample)
     print(f"Kept in {kept}" if kept else "Nothing was kept; add -o DIR to keep it.")
+    return 0
+
+
+def print_estimate(config: RunConfig, talks: int) -> int:
+    """Hold a small pilot and print what the whole run will take; the pilot's talks are not kept."""
+    if talks < 1:
+        raise ConfigError("--pilot must be at least 1")
+    with tempfile.TemporaryDirectory(prefix="culturepark-pilot-") as scratch:
+        pilot = asyncio.run(hold_pilot(config, talks, Path(scratch) / "run", open_display(config)))
+    paid = "" if pilot.usd is None else f", ${pilot.usd:.6f} spent"
+    accepted, calls = (sum(getattr(talk, name) for talk in pilot.talks) for name in ("accepted", "calls"))
+    print(f"Pilot: {len(pilot.talks)} dialogues, {accepted} samples, {calls} calls{paid}")
+    print("\n".join(describe_forecast(pilot.forecast)))
     return 0
 
 

@@ -18,6 +18,7 @@ from statistics import NormalDist
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from culturepark.culture.profiles import AGE_BANDS, Area, Fact, Gender, Occupation, Profile
 from culturepark.culture.scenarios import Theme, Topic
@@ -27,7 +28,7 @@ from culturepark.records import Persona, Stance
 
 _NORMAL = NormalDist()
 _BLOCK = 400
-_BLOCKS_KEPT = 12
+_BLOCKS_KEPT = 48
 _BAND_YEARS = {"18-29": (18, 29), "30-44": (30, 44), "45-59": (45, 59), "60+": (60, 82)}
 _THEME_AREAS: dict[Theme, tuple[Area, ...]] = {
     "family": ("kinship", "home", "food"),
@@ -75,7 +76,7 @@ class PersonaSource:
     survey: Survey
     topics: Mapping[str, Topic]
     seed: int
-    _blocks: OrderedDict[tuple[str, int], Floats] = field(default_factory=OrderedDict)
+    _blocks: OrderedDict[tuple[str, int], _Block] = field(default_factory=OrderedDict)
 
     def draw(self, order: Order) -> Persona:
         """Draw one persona. Its answers cover every item asked in its country."""
@@ -146,7 +147,7 @@ class PersonaSource:
             normal = np.array([_NORMAL.inv_cdf(_inside(chance.random())) for _ in latent.items])
             scores = latent.root @ normal
         else:
-            scores = self._block(order.country, order.number // _BLOCK)[order.number % _BLOCK]
+            scores = self._block(order.country, order.number // _BLOCK).row(order.number % _BLOCK)
         if order.topic is not None and order.code is not None:
             t = latent.index[order.topic.item]
             low, high = latent.bounds(t, order.code)
@@ -157,7 +158,7 @@ class PersonaSource:
             answers[order.topic.item] = order.code  # a rounding error at a cut must not move the quota
         return answers
 
-    def _block(self, country: str, number: int) -> Floats:
+    def _block(self, country: str, number: int) -> _Block:
         """Latent scores of 400 people, each item spread evenly over its range (Latin hypercube, Stein 1987)."""
         key = (country, number)
         if key not in self._blocks:
@@ -199,7 +200,8 @@ class PersonaSource:
         areas = _THEME_AREAS[order.topic.theme] if order.topic else ()
         fitting = [f for f in known if f.area in areas]
         chosen = chance.sample(fitting, min(3, len(fitting)))
-        others = [f for f in known if f not in chosen]
+        taken = {f.id for f in chosen}
+        others = [f for f in known if f.id not in taken]
         return chosen + chance.sample(others, min(2, len(others)))
 
     def _religiosity(self, country: str, answers: Mapping[str, int]) -> str:
@@ -253,17 +255,30 @@ def _tell_fact(fact: Fact) -> str:
     return f"{fact.text} Not for everybody: {fact.contested[:1].lower()}{fact.contested[1:].rstrip('.')}."
 
 
-def _draw_block(latent: Latent, key: str) -> Floats:
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Ranks of 400 people on each item, and where in its band of the range each rank lies, (400, items) and (items,).
+
+    Scores are worked out for the few people that are asked for.
+    """
+
+    ranks: NDArray[np.int16]
+    shifts: tuple[float, ...]
+
+    def row(self, number: int) -> Floats:
+        """Latent scores of one person."""
+        ranks = self.ranks[number].tolist()
+        points = zip(ranks, self.shifts, strict=True)
+        return np.array([_NORMAL.inv_cdf(_inside((rank + shift) / _BLOCK)) for rank, shift in points])
+
+
+def _draw_block(latent: Latent, key: str) -> _Block:
     seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
     generator = np.random.Generator(np.random.PCG64(seed))
     scores = generator.standard_normal((_BLOCK, len(latent.items))) @ latent.root.T
     shifts = generator.random(len(latent.items))
-    ranks = scores.argsort(axis=0).argsort(axis=0)
-    even = np.empty_like(scores)
-    for i, shift in enumerate(shifts):
-        ladder = np.array([_NORMAL.inv_cdf(_inside((k + float(shift)) / _BLOCK)) for k in range(_BLOCK)])
-        even[:, i] = ladder[ranks[:, i]]
-    return even
+    ranks = scores.argsort(axis=0).argsort(axis=0).astype(np.int16)
+    return _Block(ranks, tuple(shifts.tolist()))
 
 
 def _strata(seed: int, number: int, dimension: int) -> float:

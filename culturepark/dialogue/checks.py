@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -37,7 +38,8 @@ def clean_turn(text: str, reply: Reply, own_name: str, language: LanguagePack) -
     flags = []
     text = text.strip()
     prefix = rf"^[\*_\[(]*{re.escape(own_name)}[\*_\])]*(?: \([^)\n]{{1,40}}\))?\s*[:\uff1a]\**[^\S\n]*"
-    without = re.sub(prefix, "", text, flags=re.IGNORECASE | re.MULTILINE).strip()
+    named = ":" in text or "\uff1a" in text
+    without = re.sub(prefix, "", text, flags=re.IGNORECASE | re.MULTILINE).strip() if named else text
     if without != text:
         text, flags = without, ["own_name_prefix"]
     without = _drop_gestures(text, language)
@@ -102,25 +104,34 @@ def find_fault(
         return "role_leak"
     if is_wrong_language(text, language):
         return "wrong_language"
-    if shares_run(text, instructions, 10):
+    if shares_run(text, (instructions,), 10):
         return "copies_prompt"
-    if any(shares_run(text, earlier, 12) for earlier in said_before):
+    if shares_run(text, said_before, 12):
         return "echo"
     return ""
 
 
 def speaks_as(name: str, text: str) -> bool:
     """Does a line, or a sentence inside the text, begin with a name and a colon?"""
+    if ":" not in text and "\uff1a" not in text:
+        return False
     begins, aside = r"(?:^|\n|[.!?\u2026\"\u201d)]\s)\W{0,6}", r"\W{0,3}(?:\([^)\n]{1,40}\)\W{0,2})?"
     return bool(re.search(rf"{begins}{re.escape(name)}{aside}\s*[:\uff1a]", text, re.IGNORECASE))
 
 
-def shares_run(text: str, other: str, length: int) -> bool:
-    """Do two texts share ``length`` words in a row?"""
-    found, known = words(text), _spaced_words(other)
-    return any(f" {' '.join(found[i : i + length])} " in known for i in range(len(found) - length + 1))
+def shares_run(text: str, others: Sequence[str], length: int) -> bool:
+    """Does a text share ``length`` words in a row with one of the others?"""
+    found, known = words(text), "|".join(map(_spaced_words, others))
+    # Every run of that length holds one whole block of half of it, cut at fixed places: look for those first.
+    half = (length + 1) // 2
+    for i in range(0, len(found) - half + 1, half):
+        if f" {' '.join(found[i : i + half])} " in known:
+            starts = range(max(0, i + half - length), min(i, len(found) - length) + 1)
+            if any(f" {' '.join(found[k : k + length])} " in known for k in starts):
+                return True
+    return False
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=2048)
 def _spaced_words(text: str) -> str:
     return f" {' '.join(words(text))} "

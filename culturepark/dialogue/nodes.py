@@ -43,9 +43,17 @@ class _Fault(Exception):
         self.reason, self.text = reason, text
 
 
-async def write_notes(state: DialogueState, runtime: Context) -> dict[str, Any]:
-    """Every speaker writes down a private stance before the first word."""
-    context = runtime.context
+async def write_notes(state: DialogueState, runtime: Context) -> Command[str]:
+    """Every speaker of a pair writes down a private stance before the first word."""
+    return await _write_notes(state, runtime.context, "speak")
+
+
+async def write_notes_at_table(state: DialogueState, runtime: Context) -> Command[str]:
+    """Everybody at a table writes down a private stance; then the moderator opens."""
+    return await _write_notes(state, runtime.context, "moderate")
+
+
+async def _write_notes(state: DialogueState, context: DialogueContext, onward: str) -> Command[str]:
     seats = list(context.personas)
     # Every note is waited for: a call left behind would outlive its talk and miss its tally.
     found = await asyncio.gather(
@@ -59,29 +67,29 @@ async def write_notes(state: DialogueState, runtime: Context) -> dict[str, Any]:
             raise result
         else:
             notes[seat] = Note(speaker=seat, text=result[0], request=result[1].hash())
-    return {"fault": faults[0]} if faults else {"notes": notes}
+    if faults:
+        return Command(update={"fault": faults[0]}, goto=END)
+    return Command(update={"notes": notes}, goto=onward)
 
 
 async def speak(state: DialogueState, runtime: Context) -> Command[str]:
-    """The next of two speakers says a turn; rules then decide whether the talk goes on."""
-    return await _speak(state, runtime.context, _next_of_two(state), speaker_view, "speak")
+    """One exchange: two speakers say a turn each; after every turn rules decide whether the talk goes on."""
+    return await _hold_round(state, runtime.context, 2, _next_of_two, speaker_view, "speak")
 
 
 async def speak_classic(state: DialogueState, runtime: Context) -> Command[str]:
-    """The classic protocol: both speakers share one thread; only the turn limit ends the talk."""
+    """An exchange of the classic protocol: both speakers share one thread; only the turn limit ends the talk."""
 
     def view(context: DialogueContext, state: DialogueState, seat: str) -> list[Message]:
         return classic_view(context, state, seat, classic_guide(len(state["turns"]), context.classic_chat))
 
-    return await _speak(state, runtime.context, _next_of_two(state), view, "speak", free_end=False)
+    return await _hold_round(state, runtime.context, 2, _next_of_two, view, "speak", free_end=False)
 
 
 async def speak_at_table(state: DialogueState, runtime: Context) -> Command[str]:
-    """The next speaker of a panel; the moderator comes in before every round."""
+    """A round of a panel: as many turns as there are people; the moderator comes in before the next."""
     size = len(runtime.context.personas)
-    spoken = sum(t.speaker != "moderator" for t in state["turns"])
-    onward = "moderate" if (spoken + 1) % size == 0 else "speak"
-    return await _speak(state, runtime.context, pick_next(runtime.context, state), speaker_view, onward)
+    return await _hold_round(state, runtime.context, size, pick_next, speaker_view, "moderate")
 
 
 async def moderate(state: DialogueState, runtime: Context) -> Command[str]:
@@ -116,24 +124,40 @@ def pick_next(context: DialogueContext, state: DialogueState) -> str:
     return min(list(context.personas), key=rank)
 
 
-def _next_of_two(state: DialogueState) -> str:
+def _next_of_two(context: DialogueContext, state: DialogueState) -> str:
     return SEATS[len(state["turns"]) % 2]
 
 
-async def _speak(
+async def _hold_round(
     state: DialogueState,
     context: DialogueContext,
-    seat: str,
+    size: int,
+    pick: Callable[[DialogueContext, DialogueState], str],
     build_view: ViewBuilder,
     onward: str,
     free_end: bool = True,
 ) -> Command[str]:
+    """``size`` turns in one step of the graph, since a step costs more than all rules of a turn; fewer at the end."""
+    said: list[Turn] = []
+    for _ in range(size):
+        now: DialogueState = {**state, "turns": [*state["turns"], *said]}
+        found = await _speak(now, context, pick(context, now), build_view, free_end)
+        said += found["turns"]
+        if found["stop"] or found["fault"][0]:
+            return Command(update={"turns": said, "stop": found["stop"], "fault": found["fault"]}, goto=END)
+    return Command(update={"turns": said}, goto=onward)
+
+
+async def _speak(
+    state: DialogueState, context: DialogueContext, seat: str, build_view: ViewBuilder, free_end: bool
+) -> DialogueState:
+    """What one turn adds to the state."""
     index = len(state["turns"])
     view = build_view(context, state, seat)
     try:
         text, request, flags, repair, reply = await _ask_clean(context, state, seat, f"turn-{index:02d}", view)
     except _Fault as fault:
-        return Command(update={"fault": (fault.reason, f"turn {index}: {fault.text[:200]}")}, goto=END)
+        return _add([], fault=(fault.reason, f"turn {index}: {fault.text[:200]}"))
     turn = _turn(index, seat, context.personas[seat].name, text, request, flags, repair, reply)
     turns = [*state["turns"], turn]
     spoken = sum(t.speaker != "moderator" for t in turns)
@@ -143,9 +167,13 @@ async def _speak(
         stop = "turn_limit" if spoken >= context.turns else ""
     if stop in BAD_ENDS:
         if spoken <= EARLY:
-            return Command(update={"turns": [turn], "fault": (stop, f"turn {index}")}, goto=END)
+            return _add([turn], fault=(stop, f"turn {index}"))
         turn = turn.model_copy(update={"flags": (*turn.flags, stop)})
-    return Command(update={"turns": [turn], "stop": stop}, goto=END if stop else onward)
+    return _add([turn], stop)
+
+
+def _add(turns: list[Turn], stop: str = "", fault: tuple[str, str] = ("", "")) -> DialogueState:
+    return {"turns": turns, "notes": {}, "stop": stop, "fault": fault}
 
 
 async def _ask_clean(
@@ -190,6 +218,12 @@ async def _ask_clean(
 
 def _instructions(context: DialogueContext, seat: str) -> str:
     """Prompt text that must not come back as speech: everything but the speaker's own view and facts."""
+    if ("instructions", seat) not in context.made:
+        context.made["instructions", seat] = _gather_instructions(context, seat)
+    return context.made["instructions", seat]
+
+
+def _gather_instructions(context: DialogueContext, seat: str) -> str:
     tasks = ("note", "fix") if context.prompts.size == "compact" else ("note", "fix", "open", "moderator", "classic")
     told = "\n\n".join(context.prompts.text(task) for task in tasks)
     if seat not in context.personas or context.prompts.size == "compact":

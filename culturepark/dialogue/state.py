@@ -54,7 +54,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class DialogueContext:
-    """Everything a node may use. Nothing in it changes but the tally."""
+    """Everything a node may use. Nothing in it changes but the tally; ``made`` keeps prompts that stay the same."""
 
     id: str
     client: ChatClient
@@ -71,6 +71,7 @@ class DialogueContext:
     prefill: bool = False
     classic_chat: str = "guided"
     tally: Tally = field(default_factory=Tally)
+    made: dict[tuple[str, str], str] = field(default_factory=dict)
 
     async def ask(
         self, step: str, purpose: Purpose, messages: list[Message], prefill: str = ""

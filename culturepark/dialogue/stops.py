@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from culturepark.culture.scenarios import Topic
-from culturepark.language import LanguagePack, words
+from culturepark.language import LanguagePack, load_language, words
 from culturepark.records import Persona, Turn
 
 # A dialogue ended by one of these before ``EARLY`` speeches is not worth refining.
@@ -59,8 +60,13 @@ def is_off_topic(turns: Sequence[Turn], topic: Topic, language: LanguagePack, st
 
 def touches_topic(text: str, topic: Topic, language: LanguagePack) -> bool:
     """Does the text hold a word that begins with a keyword of the topic, or a content word of its statement?"""
-    own = set(language.content_words(" ".join((topic.title, topic.statement, topic.discuss))))
+    own = _own_words(topic.title, topic.statement, topic.discuss, language.id)
     return any(w in own or w.startswith(topic.keywords) for w in words(text))
+
+
+@lru_cache(maxsize=512)
+def _own_words(title: str, statement: str, discuss: str, language: str) -> frozenset[str]:
+    return frozenset(load_language(language).content_words(f"{title} {statement} {discuss}"))
 
 
 def collapses(
@@ -79,6 +85,7 @@ def collapses(
     )
 
 
-def _triples(text: str) -> set[tuple[str, ...]]:
+@lru_cache(maxsize=1024)
+def _triples(text: str) -> frozenset[tuple[str, ...]]:
     found = words(text)
-    return {tuple(found[i : i + 3]) for i in range(len(found) - 2)}
+    return frozenset(zip(found, found[1:], found[2:], strict=False))

@@ -12,7 +12,14 @@ from typing import Any
 
 from langgraph.graph import END, START, StateGraph
 
-from culturepark.dialogue.nodes import moderate, speak, speak_at_table, speak_classic, write_notes
+from culturepark.dialogue.nodes import (
+    moderate,
+    speak,
+    speak_at_table,
+    speak_classic,
+    write_notes,
+    write_notes_at_table,
+)
 from culturepark.dialogue.state import DialogueContext, DialogueState
 
 # A variable on the user's machine must not upload the dialogues.
@@ -25,23 +32,21 @@ Builder = Callable[[], "StateGraph[DialogueState, DialogueContext]"]
 
 
 def build_pair() -> StateGraph[DialogueState, DialogueContext]:
-    """Two people, each with an own view: notes, then turn by turn until a rule stops the talk."""
+    """Two people, each with an own view: notes, then exchange by exchange until a rule stops the talk."""
     graph = StateGraph(DialogueState, context_schema=DialogueContext)
-    graph.add_node("notes", write_notes)
+    graph.add_node("notes", write_notes, destinations=("speak", END))
     graph.add_node("speak", speak, destinations=("speak", END))
     graph.add_edge(START, "notes")
-    graph.add_conditional_edges("notes", _unless_faulty("speak"), ["speak", END])
     return graph
 
 
 def build_panel() -> StateGraph[DialogueState, DialogueContext]:
     """Three or four people and a moderator who opens every round."""
     graph = StateGraph(DialogueState, context_schema=DialogueContext)
-    graph.add_node("notes", write_notes)
+    graph.add_node("notes", write_notes_at_table, destinations=("moderate", END))
     graph.add_node("moderate", moderate, destinations=("speak", END))
-    graph.add_node("speak", speak_at_table, destinations=("speak", "moderate", END))
+    graph.add_node("speak", speak_at_table, destinations=("moderate", END))
     graph.add_edge(START, "notes")
-    graph.add_conditional_edges("notes", _unless_faulty("moderate"), ["moderate", END])
     return graph
 
 
@@ -51,13 +56,6 @@ def build_classic() -> StateGraph[DialogueState, DialogueContext]:
     graph.add_node("speak", speak_classic, destinations=("speak", END))
     graph.add_edge(START, "speak")
     return graph
-
-
-def _unless_faulty(onward: str) -> Callable[[DialogueState], str]:
-    def route(state: DialogueState) -> str:
-        return END if state["fault"][0] else onward
-
-    return route
 
 
 STYLES: dict[str, Builder] = {

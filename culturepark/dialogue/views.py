@@ -77,6 +77,12 @@ def _cue(context: DialogueContext, seat: str, heard: list[Turn], first: bool) ->
 
 def system_prompt(context: DialogueContext, seat: str) -> str:
     """The system prompt of one speaker. Only the speaker's own stance is in it."""
+    if ("speaker", seat) not in context.made:
+        context.made["speaker", seat] = _make_system_prompt(context, seat)
+    return context.made["speaker", seat]
+
+
+def _make_system_prompt(context: DialogueContext, seat: str) -> str:
     persona, scene = context.personas[seat], context.scene
     related = "\n".join(f'- "{s.view}"' for s in persona.related) or "- (nothing that matters here)"
     return context.prompts.render(

@@ -27,6 +27,7 @@ __all__ = [
 _UNLIKELY, _RULED_OUT = 0.05, 0.01
 _SHORT, _TOO_SHORT, _TOO_FEW = 12, 6, 3
 _STOPS = '.!?\u2026:"\u201c\u201d'
+_EDGES = '.,!?;:"()'
 _FOREIGN, _FOREIGN_LATIN = 0.3, 0.5
 # Little words that several languages share, with and without a pack here: Romance ones, Turkic ones.
 _SHARED = frozenset(
@@ -73,12 +74,16 @@ def is_wrong_language(text: str, pack: LanguagePack) -> bool:
     """
     if _is_in_wrong_script(text, pack):
         return True
-    count = len(words(text)) / (2 if pack.unspaced else 1)
+    found, known = words(text), _telling_words(pack.id)
+    count = len(found) / (2 if pack.unspaced else 1)
+    # At least so many words tell that are written small, and names are among the others: most texts end here.
+    if count < _TOO_SHORT or sum([t.strip(_EDGES) in known for t in text.split()]) >= 0.25 * len(found):
+        return False
     text = _drop_names(text)
     found = words(text)
-    if count < _TOO_SHORT or len(found) < _TOO_FEW:
+    if len(found) < _TOO_FEW:
         return False
-    telling, short = sum(w in _telling_words(pack.id) for w in found), count < _SHORT
+    telling, short = sum([w in known for w in found]), count < _SHORT
     if telling >= 0.25 * len(found) or (short and telling):
         return False
     return _find_probability(text, pack.tag) < (_RULED_OUT if short else _UNLIKELY)
@@ -88,7 +93,7 @@ def _drop_names(text: str) -> str:
     """The text without capitalised words inside its sentences: in any language they may be foreign names."""
     kept, before = [], "."
     for token in text.split():
-        if before[-1] in _STOPS or len(token) == 1 or not token[0].isupper():
+        if token[0].islower() or len(token) == 1 or before[-1] in _STOPS or not token[0].isupper():
             kept.append(token)
         before = token
     return " ".join(kept)
@@ -102,6 +107,8 @@ def _find_probability(text: str, tag: str) -> float:
 
 
 def _is_in_wrong_script(text: str, pack: LanguagePack) -> bool:
+    if pack.script == "Latin" and text.isascii():
+        return False
     own = frozenset((pack.script, *pack.scripts_allowed))
     if not is_in_scripts(text, own) and find_share(text, SCRIPTS.keys() - own - {"Latin"}) > _FOREIGN:
         return True

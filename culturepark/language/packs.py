@@ -95,8 +95,10 @@ class LanguagePack(BaseModel):
     def find(self, kind: str, text: str) -> str:
         """The first phrase of a kind in the text, or nothing. "Not all women are ..." is no essentialism."""
         text = straighten(text)
+        if kind != "essentialism":
+            return self.patterns[kind].find(text)
         for match in self.patterns[kind].scan(text):
-            if kind != "essentialism" or not self._is_taken_back(text, match.start(), match.end()):
+            if not self._is_taken_back(text, match.start(), match.end()):
                 return match.group(0)
         return ""
 

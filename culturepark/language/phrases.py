@@ -24,15 +24,6 @@ class _Phrase:
     pattern: re.Pattern[str]
     needs: tuple[Clause, ...]
 
-    def is_possible_in(self, folded: str) -> bool:
-        for clause in self.needs:
-            for literal in clause:
-                if literal in folded:
-                    break
-            else:
-                return False
-        return True
-
 
 class Phrases:
     """Patterns matched without regard to case; of two that begin at one place the earlier in the list wins."""
@@ -40,6 +31,8 @@ class Phrases:
     def __init__(self, patterns: Iterable[str]) -> None:
         single = (one for p in patterns for one in split_alternatives(p))
         self._phrases = tuple(_Phrase(re.compile(p, re.IGNORECASE), read_needs(p)) for p in single)
+        # One text is asked about as a turn, as a claim, beside a claim and once more when a run is measured.
+        self.find = lru_cache(maxsize=2048)(self._find)
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -50,10 +43,13 @@ class Phrases:
         """The first match, or nothing."""
         return next(self.scan(text), None)
 
+    def _find(self, text: str) -> str:
+        found = self.search(text)
+        return found.group() if found else ""
+
     def scan(self, text: str) -> Iterator[re.Match[str]]:
         """Matches from left to right that do not overlap."""
-        folded = fold(text)
-        found = [m for p in self._phrases if p.is_possible_in(folded) and (m := p.pattern.search(text))]
+        found = [m for p in self._list_possible(fold(text)) if (m := p.pattern.search(text))]
         while found:
             first = min(found, key=re.Match.start)
             yield first
@@ -64,9 +60,28 @@ class Phrases:
                 if (later := m if m.start() >= end else m.re.search(text, end) if end <= len(text) else None)
             ]
 
+    def _list_possible(self, folded: str) -> list[_Phrase]:
+        """Phrases whose every set of literals has one in the text; written out, since nothing is asked as often."""
+        possible = []
+        for phrase in self._phrases:
+            for clause in phrase.needs:
+                for literal in clause:
+                    if literal in folded:
+                        break
+                else:
+                    break
+            else:
+                possible.append(phrase)
+        return possible
+
     def begin(self, text: str) -> bool:
         """Does one of the patterns match at the beginning of the text?"""
         return any(p.pattern.match(text) for p in self._phrases)
+
+
+def may_match(needs: Iterable[Clause], folded: str) -> bool:
+    """Has the folded text one literal of every set?"""
+    return all(any(literal in folded for literal in clause) for clause in needs)
 
 
 _TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|.", re.DOTALL)
@@ -87,7 +102,7 @@ def split_alternatives(pattern: str) -> list[str]:
     return parts
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=2048)
 def fold(text: str) -> str:
     """The text with letters that match each other without regard to case made equal."""
     if text.isascii():

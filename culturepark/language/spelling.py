@@ -36,7 +36,7 @@ _ONE_FORM = str.maketrans(
 )
 
 
-@lru_cache(maxsize=256)  # a text is looked at for several kinds of phrase in a row
+@lru_cache(maxsize=1024)  # a text is looked at for several kinds of phrase in a row
 def straighten(text: str) -> str:
     """The text in the form in which phrases are written and matched.
 
@@ -48,8 +48,13 @@ def straighten(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """Words in lower case; digits count as words, punctuation does not; scripts without spaces give characters."""
+    return list(_split_words(text))
+
+
+@lru_cache(maxsize=2048)  # rule after rule asks for the words of one text
+def _split_words(text: str) -> tuple[str, ...]:
     if text.isascii():
-        return _PLAIN_WORD.findall(text.lower())
+        return tuple(_PLAIN_WORD.findall(text.lower()))
     # lower() makes a dotted capital I two characters, of which the accent is dropped
     text = straighten(text).lower().replace("\u0307", "")
-    return (_WORD if _UNLIKE_LATIN.search(text) else _PLAIN_WORD).findall(text)
+    return tuple((_WORD if _UNLIKE_LATIN.search(text) else _PLAIN_WORD).findall(text))

@@ -17,6 +17,9 @@ Purpose = Literal["note", "turn", "moderate", "repair", "extract", "verify", "re
 Finish = Literal["stop", "length", "filter", "other"]
 
 
+_encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
+
+
 @dataclass(frozen=True, slots=True)
 class Schema:
     """A JSON schema the reply must fit; ``body`` is the schema itself."""
@@ -52,9 +55,15 @@ class Request:
     sampling: Sampling = Sampling()
     schema: Schema | None = None
     prefill: str = ""
+    _hash: str = field(default="", init=False, repr=False, compare=False)
 
     def hash(self) -> str:
         """SHA-256 (first 16 hex digits) over everything that decides the reply."""
+        if not self._hash:
+            object.__setattr__(self, "_hash", self._make_hash())
+        return self._hash
+
+    def _make_hash(self) -> str:
         sampling = self.sampling
         content = [
             self.model,
@@ -64,7 +73,7 @@ class Request:
             [self.schema.name, self.schema.body] if self.schema else None,
             self.prefill,
         ]
-        text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        text = _encode(content)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 

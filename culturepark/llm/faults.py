@@ -29,7 +29,29 @@ _UNKNOWN_MODEL = re.compile(
     r"|model\b.{0,120}(?:does not exist|not found)",
     re.IGNORECASE,
 )
-_QUOTA = re.compile(r"insufficient_quota|insufficient_balance|billing", re.IGNORECASE)
+# Codes of servers for money that is used up. Their messages alone are no proof: some say "quota" of limits a minute.
+_QUOTA_CODE = re.compile(r"insufficient_(?:quota|balance|credits?|funds)|billing|payment_required", re.IGNORECASE)
+_QUOTA = re.compile(
+    r"insufficient[ _](?:account )?(?:balance|credits?|funds)|credit balance|out of credits?|no credits?\b"
+    r"|billing (?:hard |soft )?limit|check your billing|account is not active|(?:spend|spending|usage|budget) limit"
+    r"|budget has been exceeded",
+    re.IGNORECASE,
+)
+_BAD_KEY = re.compile(
+    r"(?:invalid|incorrect|expired|revoked|disabled|deactivated)[ _](?:api[ _])?(?:key|token)"
+    r"|api[ _]?key[ _](?:is )?(?:not valid|not found|invalid|expired|revoked|disabled|has been|was)",
+    re.IGNORECASE,
+)
+_KEY_STATE = re.compile(r"\b(expired|revoked|disabled|deactivated|deleted|leaked)\b", re.IGNORECASE)
+# Of a 403: this text was turned away, not the key.
+_BLOCKED = re.compile(
+    r"moderation|flagged|content[ _-]?(?:policy|filter|management|safety)|safety|guardrail|prompt (?:was )?blocked"
+    r"|harmful|violat\w+ (?:our |the )?(?:usage|content|use)",
+    re.IGNORECASE,
+)
+_ACCOUNT = re.compile(r"\b(?:account|organi[sz]ation|project|subscription|api[ _]key)\b", re.IGNORECASE)
+_RATE = re.compile(r"rate[ _-]?limit|too many requests", re.IGNORECASE)
+_OVERLOADED = frozenset({408, 503, 504, 529})
 
 
 class UnreachableError(CallError):
@@ -37,6 +59,13 @@ class UnreachableError(CallError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, "network")
+
+
+class OverloadError(CallError):
+    """The server is there and has too much to do. Kind ``server``."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message, "server", retry_after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,22 +168,37 @@ def error_for(fault: Fault, where: str) -> CultureParkError:
     status = fault.status
     said = f": {fault.message}" if fault.message else ""
     answered = f"{where} answered {status}{said}"
-    if status == 401:
-        hint = "set it in the variable named by --api-key-env"
-        return EndpointError(f"{where} refuses the API key (401): {hint}")
-    if status == 403:
-        hint = "set another one in the variable named by --api-key-env, or ask for access"
-        return EndpointError(f"{where} refuses the API key (403){said}: {hint}")
-    if status == 402 or (status == 429 and _QUOTA.search(fault.code)):
-        return EndpointError(f"{where} says the quota is used up ({status}){said}; add credit, then resume")
+    if lasting := _find_lasting(fault, where, said):
+        return EndpointError(lasting)
     if fault.is_unknown_model or status in (404, 405):
         return EndpointError(f"{answered}; check --model and --base-url (it usually ends in /v1)")
     if 300 <= status < 400:
         return EndpointError(f"{where} sends us to another address ({status}): put that one in --base-url")
-    if status == 429:
+    if status == 429 or (status == 403 and _RATE.search(fault.message)):
         return CallError(answered, "rate", fault.retry_after)
-    if status in (408, 409, 425) or status >= 500:
+    if status in _OVERLOADED or (status >= 500 and "overloaded" in f"{fault.code} {fault.message}".lower()):
+        return OverloadError(answered, fault.retry_after)
+    if status in (409, 425) or status >= 500:
         return CallError(answered, "server", fault.retry_after)
     if status < 300:
         return CallError(f"{where} answered {status} without a usable reply{said}", "server")
     return CallError(answered, "context" if fault.is_context else "request")
+
+
+def _find_lasting(fault: Fault, where: str, said: str) -> str:
+    """Why no call can succeed until somebody mends it: the key or the money; empty when that is not the matter."""
+    status, told = fault.status, f"{fault.code} {fault.message}"
+    is_blocked = bool(_BLOCKED.search(told)) and not _ACCOUNT.search(told)
+    spent = status == 402 or (status in (403, 429) and bool(_QUOTA_CODE.search(fault.code)))
+    # A limit that names the time to wait is renewed by itself.
+    may_tell = status in (400, 403) or (status == 429 and fault.retry_after is None)
+    if spent or (may_tell and _QUOTA.search(told) and not fault.is_context):
+        return f"{where} says the quota is used up ({status}){said}; add credit, then resume"
+    if status == 401 or (status == 400 and _BAD_KEY.search(told)):
+        state = _KEY_STATE.search(told)
+        why = f", it is {state[1].lower()}" if state else ""
+        return f"{where} refuses the API key ({status}){why}: set it in the variable named by --api-key-env"
+    if status == 403 and not is_blocked and not _RATE.search(fault.message):
+        hint = "set another one in the variable named by --api-key-env, or ask for access"
+        return f"{where} refuses the API key (403){said}: {hint}"
+    return ""

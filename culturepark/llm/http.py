@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
@@ -50,6 +50,7 @@ class HttpClient:
         self._prefill = prefill
         self._session: aiohttp.ClientSession | None = None
         self._dialects: dict[str, Dialect] = {}
+        self.on_headers: Callable[[Request, Mapping[str, str]], None] | None = None  # of every answer to a request
         self.url = show_url(self._base)
         self.where = f"the server at {self.url}"
 
@@ -67,6 +68,8 @@ class HttpClient:
         for _ in range(8):
             sent = dialect.speak(body)
             status, headers, raw = await self._send("POST", self.url_of("/chat/completions"), sent)
+            if self.on_headers is not None:
+                self.on_headers(request, headers)
             answer = _parse(raw)
             if 200 <= status < 300 and _has_choice(answer):
                 return dict(answer)
@@ -95,6 +98,25 @@ class HttpClient:
         if status != 200 or body is None:
             raise error_for(read_fault(status, body, headers, self._secrets), self.where)
         return body
+
+    async def exchange(
+        self, method: str, url: str, body: bytes | None = None, content_type: str = ""
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """Send any request to this server; status, headers and body of whatever it answers."""
+        return await self._send(method, url, body, content_type)
+
+    def read_fault(self, status: int, body: Any, headers: Mapping[str, str]) -> Fault:
+        """What an error answer says, without this client's secrets."""
+        return read_fault(status, body, headers, self._secrets)
+
+    def make_body(self, request: Request) -> dict[str, Any]:
+        """The request's body in the words this server takes, as far as they are known."""
+        dialect = self._dialects.setdefault(request.model, Dialect())
+        return dialect.speak(_make_body(request, self._prefill))
+
+    def learn(self, request: Request, fault: Fault) -> bool:
+        """Take in that a request was refused; True when it is worth sending again in other words."""
+        return self._dialects.setdefault(request.model, Dialect()).learn(self.make_body(request), fault)
 
     def url_of(self, path: str, *, root: bool = False) -> str:
         """The address of ``path`` under the base URL, or with ``root`` beside its ``/v1``."""
@@ -125,15 +147,17 @@ class HttpClient:
         return self._session
 
     async def _send(
-        self, method: str, url: str, body: Mapping[str, Any] | None = None
+        self, method: str, url: str, body: Mapping[str, Any] | bytes | None = None, content_type: str = ""
     ) -> tuple[int, Mapping[str, str], bytes]:
         # "from None" throughout: aiohttp's own errors may carry the full URL and the request's headers.
         import aiohttp
 
-        data = None if body is None else json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+        is_ready = body is None or isinstance(body, bytes)
+        data = body if is_ready else json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+        extra = {"Content-Type": content_type} if content_type else None
         try:
             session = self._open_session()
-            async with session.request(method, url, data=data, allow_redirects=False) as response:
+            async with session.request(method, url, data=data, headers=extra, allow_redirects=False) as response:
                 return response.status, response.headers, await response.read()
         except aiohttp.ConnectionTimeoutError:
             told = f"no answer in {self._connect_s:g} s"

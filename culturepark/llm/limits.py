@@ -1,27 +1,25 @@
-"""Wrappers that keep a run polite and alive: retries, the window of calls in flight, and the count of tokens.
+"""Retries: what may pass is tried again, with waits that grow and differ; a call that waits holds no slot.
 
-Stacked as ``CountingClient(ReplayClient(RetryingClient(WindowClient(transport))))``: a replayed reply
-takes no slot, and a call that waits for its next try holds none.
+Belongs above the window (or the pool) and below the reply log: a replayed reply needs none of it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter, deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from culturepark.errors import CallError, CultureParkError, EndpointError
+from culturepark.errors import CallError, EndpointError
 from culturepark.llm.base import ChatClient, Purpose, Reply, Request
 from culturepark.llm.faults import UnreachableError
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
-_NUMBERS = ("calls", "input", "cached", "output", "retries", "replayed")
 _PASSING = frozenset({"rate", "server", "network", "timeout"})
+_MANY = 5  # calls that fail while none succeeds: the server's fault, not theirs
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +32,18 @@ class RetryEvent:
     attempt: int
     wait_s: float
     message: str
+    model: str = ""
 
 
 @dataclass(slots=True)
 class _History:
-    """What one call has been through: tries that count, seconds waited for the present kind of error."""
+    """What one call has been through: tries that count, seconds waited for the present kind of error.
+
+    ``first`` is its first error as long as it was not yet looked at.
+    """
 
     request: Request
+    first: CallError | None
     tries: int = 0
     kind: str = ""
     waited_s: float = 0.0
@@ -55,8 +58,9 @@ class _History:
 class RetryingClient:
     """Tries a call again while its error may pass.
 
-    A 429 is waited out up to ``rate_patience_s``, an unreachable server up to ``outage_s``, both
-    without counting tries; then ``EndpointError`` ends the run. Other errors end the call after ``tries``.
+    A 429 is waited out up to ``rate_patience_s``, an unreachable server up to ``outage_s``, and so is a server that
+    fails many calls and answers none; none of these counts as a try, and ``EndpointError`` ends the run when the time
+    is up. Other errors end the call after ``tries``.
     """
 
     def __init__(
@@ -77,12 +81,25 @@ class RetryingClient:
         self._rate_patience_s, self._outage_s = rate_patience_s, outage_s
         self._on_event, self._sleep, self._clock = on_event, sleep, clock
         self._down_since: float | None = None
+        self._failing: set[str] = set()  # keys of the calls that failed since the last one that did not
+        self._failing_since = 0.0
 
     async def reply(self, request: Request) -> Reply:
         """Answer one request, however many tries that takes within the limits."""
+        try:
+            reply = await self._inner.reply(request)
+        except CallError as error:
+            first = error
+        else:
+            self._note_success()
+            return reply
+        return await self._insist(request, first)
+
+    async def _insist(self, request: Request, first: CallError) -> Reply:
+        """Go on after a first failure. Apart, since tenacity's set-up costs more than a call that succeeds at once."""
         from tenacity import AsyncRetrying, retry_if_exception, wait_random_exponential
 
-        history = _History(request)
+        history = _History(request, first)
         backoff = wait_random_exponential(multiplier=self._base_wait_s, max=self._max_wait_s)
         # One object a call: tenacity keeps the state of a running call inside it.
         retrying = AsyncRetrying(
@@ -101,19 +118,30 @@ class RetryingClient:
         await self._inner.close()
 
     async def _try(self, history: _History) -> Reply:
+        error, history.first = history.first, None
+        if error is not None:
+            self._judge(error, history)
+            raise error
         try:
             reply = await self._inner.reply(history.request)
-        except CallError as error:
-            self._judge(error, history)
+        except CallError as fault:
+            self._judge(fault, history)
             raise
-        self._down_since = None
+        self._note_success()
         return reply
+
+    def _note_success(self) -> None:
+        self._down_since = None
+        if self._failing:
+            self._failing.clear()
 
     def _judge(self, error: CallError, history: _History) -> None:
         """Note one failure; raises ``EndpointError`` when it shows that no call will succeed soon."""
         history.meet(error.kind)
-        if not (error.kind == "rate" or isinstance(error, UnreachableError)):
-            history.tries += 1
+        if error.kind == "rate":
+            self._failing.clear()
+        elif error.kind in _PASSING and not isinstance(error, UnreachableError):
+            self._judge_failure(error, history)
         if error.kind == "network":
             self._judge_outage(error, history)
         elif error.kind != "timeout":
@@ -123,6 +151,18 @@ class RetryingClient:
                 f"{error}: waited {self._rate_patience_s:g} s for the rate limit in vain; "
                 "lower --concurrency or wait, then resume"
             ) from None
+
+    def _judge_failure(self, error: CallError, history: _History) -> None:
+        """Count a try, unless the server fails whatever it is asked: then no call is to blame."""
+        now = self._clock()
+        if not self._failing:
+            self._failing_since = now
+        self._failing.add(history.request.key)
+        if len(self._failing) < _MANY:
+            history.tries += 1
+        elif max(now - self._failing_since, history.waited_s) >= self._outage_s:
+            told = f"no call has succeeded for {self._outage_s:g} s: {error}"
+            raise EndpointError(f"{told}; see to the server, then resume") from None
 
     def _judge_outage(self, error: CallError, history: _History) -> None:
         now = self._clock()
@@ -139,8 +179,9 @@ class RetryingClient:
         error = _error_of(state)
         history.waited_s += state.upcoming_sleep
         if self._on_event is not None:
-            call = (history.request.key, history.request.purpose)
-            self._on_event(RetryEvent(*call, error.kind, state.attempt_number, state.upcoming_sleep, str(error)))
+            request, wait_s = history.request, state.upcoming_sleep
+            told = (error.kind, state.attempt_number, wait_s, str(error), request.model)
+            self._on_event(RetryEvent(request.key, request.purpose, *told))
 
 
 def _may_pass(error: BaseException) -> bool:
@@ -156,133 +197,3 @@ def _error_of(state: RetryCallState) -> CallError:
 
 def _asked_wait(state: RetryCallState) -> float:
     return _error_of(state).retry_after or 0.0
-
-
-class WindowClient:
-    """At most ``limit`` calls in flight; the others wait their turn, first come first served."""
-
-    def __init__(self, inner: ChatClient, limit: int) -> None:
-        self._inner = inner
-        self._waiting: deque[asyncio.Future[None]] = deque()
-        self.limit = max(1, limit)
-        self.in_flight = 0
-
-    async def reply(self, request: Request) -> Reply:
-        """Answer one request as soon as there is a slot."""
-        await self._enter()
-        try:
-            return await self._inner.reply(request)
-        finally:
-            self._leave()
-
-    async def close(self) -> None:
-        """Close the inner client."""
-        await self._inner.close()
-
-    def resize(self, limit: int) -> None:
-        """Change the limit; calls already in flight go on."""
-        self.limit = max(1, limit)
-        self._admit()
-
-    @property
-    def waiting(self) -> int:
-        """How many calls wait for a slot."""
-        return sum(not turn.done() for turn in self._waiting)
-
-    async def _enter(self) -> None:
-        if self.in_flight < self.limit:  # nobody waits while a slot is free
-            self.in_flight += 1
-            return
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():  # the slot was given in the same moment: pass it on
-                self._leave()
-            raise
-
-    def _leave(self) -> None:
-        self.in_flight -= 1
-        self._admit()
-
-    def _admit(self) -> None:
-        while self._waiting and self.in_flight < self.limit:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                self.in_flight += 1
-                turn.set_result(None)
-
-
-@dataclass(slots=True)
-class _Total:
-    """Totals of one purpose; ``replayed`` calls are not among ``calls`` and their tokens not counted."""
-
-    calls: int = 0
-    input: int = 0
-    cached: int = 0
-    output: int = 0
-    retries: int = 0
-    replayed: int = 0
-    errors: Counter[str] = field(default_factory=Counter)
-
-    def add(self, reply: Reply) -> None:
-        if reply.replayed:
-            self.replayed += 1
-            return
-        self.calls += 1
-        self.input += reply.usage.input
-        self.cached += reply.usage.cached
-        self.output += reply.usage.output
-
-
-class CountingClient:
-    """Counts answered calls, tokens and final errors per purpose.
-
-    ``note_retry`` takes the events of a ``RetryingClient``.
-    """
-
-    def __init__(self, inner: ChatClient) -> None:
-        self._inner = inner
-        self._totals: dict[str, _Total] = {}
-
-    async def reply(self, request: Request) -> Reply:
-        """Answer one request and count it."""
-        try:
-            reply = await self._inner.reply(request)
-        except CultureParkError as error:
-            self._total(request.purpose).errors[getattr(error, "kind", "endpoint")] += 1
-            raise
-        self._total(request.purpose).add(reply)
-        return reply
-
-    async def close(self) -> None:
-        """Close the inner client."""
-        await self._inner.close()
-
-    def beside(self, inner: ChatClient) -> CountingClient:
-        """Another client whose calls are counted into the same totals."""
-        other = CountingClient(inner)
-        other._totals = self._totals
-        return other
-
-    def note_retry(self, event: RetryEvent) -> None:
-        """Count one more try."""
-        self._total(event.purpose).retries += 1
-
-    def snapshot(self) -> dict[str, dict[str, Any]]:
-        """Totals per purpose and under ``all``, as plain numbers that no later call changes."""
-        result = {purpose: _as_dict(total) for purpose, total in sorted(self._totals.items())}
-        everything = _Total()
-        for total in self._totals.values():
-            for name in _NUMBERS:
-                setattr(everything, name, getattr(everything, name) + getattr(total, name))
-            everything.errors.update(total.errors)
-        return result | {"all": _as_dict(everything)}
-
-    def _total(self, purpose: str) -> _Total:
-        return self._totals.setdefault(purpose, _Total())
-
-
-def _as_dict(total: _Total) -> dict[str, Any]:
-    return {**{name: getattr(total, name) for name in _NUMBERS}, "errors": dict(sorted(total.errors.items()))}

@@ -1,53 +1,60 @@
 """The reply log in front of a client: what was answered once is never asked again.
 
-One line a reply in ``<folder>/<shard:05d>.jsonl``, written with one system call, so that killing the
-process loses at most the replies in flight. One process writes to a shard at a time.
+One line a reply in ``<folder>/<shard:05d>.jsonl`` (a worker: ``<shard:05d>.<writer>.jsonl``), written with one system
+call, so that killing the process loses at most the replies in flight. A shard has one process that asks for it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
-import json
 import logging
 import os
 import time
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from culturepark.errors import DataError
-from culturepark.files import cut_torn_tail, dump_line, read_lines
-from culturepark.llm.base import ChatClient, Reply, Request, Usage
+from culturepark.files import describe_fault, read_lines
+from culturepark.llm.base import ChatClient, Reply, Request
+from culturepark.llm.marks import Extent, Marks, read_shard_number
+from culturepark.llm.reply_lines import (
+    Logged,
+    describe_file,
+    dump_reply,
+    make_storable,
+    mend_tail,
+    parse_reply,
+    salvage_replies,
+)
 
 _log = logging.getLogger(__name__)
 _SYNC_EVERY = 256
 _SYNC_AFTER_S = 1.0
-_FULL = {
-    errno.ENOSPC: "the disk is full",
-    errno.EDQUOT: "the disk quota is full",
-    errno.EROFS: "the disk is read-only",
-}
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 
 
 @dataclass(slots=True)
 class _Shard:
-    """One log file in memory: replies by key, then by request hash."""
+    """One shard in memory: replies by key, then by request hash; ``path`` is the file this process appends to."""
 
+    number: int
     path: Path
     replies: dict[str, dict[str, Reply]] = field(default_factory=dict)
+    extent: Extent = field(default_factory=Extent)
     handle: int | None = None
     unsynced: int = 0
 
+    def take(self, logged: Logged) -> None:
+        """Remember a reply."""
+        self.replies.setdefault(logged.key, {})[logged.hash] = logged.reply
+
 
 class ReplyLog:
-    """Replies by key and request hash, one append-only file a shard, read when a key of it is first asked.
+    """Replies by key and request hash, cut into shards; a shard is read when a key of it is first asked.
 
-    ``on_damage`` is told the file and the line number of each line that cannot be trusted.
-    ``durable`` syncs to disk every 256 replies or every second.
+    ``writer`` names a worker's own files; those of all writers are read. ``on_damage`` is told, in one line a file,
+    what cannot be trusted. ``durable`` syncs to disk every 256 replies or every second.
     """
 
     def __init__(
@@ -56,11 +63,14 @@ class ReplyLog:
         shard_of: Callable[[str], int],
         *,
         durable: bool = False,
-        on_damage: Callable[[Path, int], None] | None = None,
+        writer: str = "",
+        on_damage: Callable[[str], None] | None = None,
     ) -> None:
-        self._folder, self.shard_of, self._durable = folder, shard_of, durable
-        self._on_damage = on_damage or _warn_of_damage
+        self._folder, self.shard_of, self._durable, self._writer = folder, shard_of, durable, writer
+        self._on_damage = on_damage or _log.warning
         self._shards: dict[int, _Shard] = {}
+        self._marks: Marks | None = None
+        self._strays: dict[int, list[Path]] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._synced_at = time.monotonic()
         self._sync_error: DataError | None = None
@@ -79,18 +89,31 @@ class ReplyLog:
     def append(self, key: str, request_hash: str, reply: Reply) -> None:
         """Log one reply; it survives the end of this process once the call returns."""
         shard = self._shard(self.shard_of(key))
-        content = _as_json(reply)
-        checksum = _checksum(key, request_hash, content)
-        line = dump_line({"key": key, "hash": request_hash, "crc": checksum, "reply": content})
+        line = dump_reply(shard.number, key, request_hash, reply)
         self._write(shard, line)
+        shard.extent.add(line, _tokens(reply))
         shard.replies.setdefault(key, {})[request_hash] = replace(reply, replayed=True)
 
     def forget(self, shard_number: int) -> None:
-        """Free the memory of a shard and close its file; it is read again when asked."""
+        """All talks of a shard are committed: mark its file, free its memory; it is read again when asked."""
+        shard = self._release(shard_number)
+        if shard is None or not shard.extent.lines:
+            return
+        try:
+            self._known_marks().write(shard.path.name, shard_number, shard.extent)
+        except OSError as error:
+            raise _write_error(self._folder / "marks.jsonl", error) from error
+
+    def reload(self, shard_number: int) -> None:
+        """Read a shard anew when it is next asked: another process has written to it."""
+        self._release(shard_number)
+
+    def _release(self, shard_number: int) -> _Shard | None:
         shard = self._shards.pop(shard_number, None)
         if shard is not None and shard.handle is not None:
             self._sync_shard(shard)
             os.close(shard.handle)
+        return shard
 
     def sync(self) -> None:
         """Force all written replies to the disk when ``durable``."""
@@ -105,29 +128,83 @@ class ReplyLog:
         """Sync and close every file."""
         self.sync()
         for number in list(self._shards):
-            self.forget(number)
+            self._release(number)
 
     def _shard(self, number: int) -> _Shard:
         shard = self._shards.get(number)
         if shard is None:
-            shard = self._shards[number] = self._load(self._folder / f"{number:05d}.jsonl")
+            try:
+                self._known_marks()
+                shard = self._shards[number] = self._load(number)
+            except OSError as error:
+                place = error.filename or self._folder / f"{number:05d}.jsonl"
+                raise DataError(f"{place}: cannot be read or mended ({error.strerror}), see to it") from error
         return shard
 
-    def _load(self, path: Path) -> _Shard:
-        shard = _Shard(path)
-        try:
-            cut_torn_tail(path)
-            for number, (_, line) in enumerate(read_lines(path), start=1):
-                record = _read_line(line)
-                if record is None:
-                    self.damaged += 1
-                    self._on_damage(path, number)
-                else:
-                    key, request_hash, reply = record
-                    shard.replies.setdefault(key, {})[request_hash] = reply
-        except OSError as error:
-            raise DataError(f"{path}: cannot be read or mended ({error.strerror}), see to it") from error
+    def _known_marks(self) -> Marks:
+        """The marks of all writers; what they miss is told once."""
+        if self._marks is None:
+            self._marks = Marks(self._folder, self._writer)
+            if missing := self._marks.find_missing():
+                more = f" and {len(missing) - 1} more" if missing[1:] else ""
+                self._on_damage(
+                    f"{self._folder / missing[0]}{more}: missing or cut off since the shard ended; its talks are "
+                    "done, so nothing is asked again for them"
+                )
+        return self._marks
+
+    def _load(self, number: int) -> _Shard:
+        own = self._folder / (f"{number:05d}.{self._writer}.jsonl" if self._writer else f"{number:05d}.jsonl")
+        shard = _Shard(number, own)
+        mend_tail(own)
+        paths = sorted(p for p in self._folder.glob(f"{number:05d}*.jsonl") if read_shard_number(p) == number)
+        foreign = [other for path in paths if (other := self._read_file(shard, path)) is not None]
+        if foreign or not paths:
+            for path in self._find_strays().get(number, ()):
+                if path not in paths:
+                    self._read_file(shard, path, stray=True)
         return shard
+
+    def _read_file(self, shard: _Shard, path: Path, stray: bool = False) -> int | None:
+        """Take what is good in a file; returns the number of another shard whose replies it holds, if it does."""
+        bad: list[int] = []
+        extent, marked = Extent(), self._known_marks().by_file.get(path.name)
+        differs, foreign, turned = False, None, False
+        for number, (_, raw) in enumerate(read_lines(path), start=1):
+            logged = parse_reply(raw)
+            found = [logged] if logged is not None else list(salvage_replies(raw))
+            if logged is None:
+                bad.append(number)
+            turned = turned or (logged is not None and raw.endswith(b"\r\n"))
+            for one in found:
+                if one.shard in (None, shard.number):
+                    shard.take(one)
+                else:
+                    foreign = one.shard
+            extent.add(raw, _tokens(logged.reply) if logged is not None else None)
+            if marked is not None and extent.size == marked.size:
+                differs = extent.crc != marked.crc
+                marked = None
+        if path == shard.path:
+            shard.extent = extent
+        if stray:
+            return foreign
+        self.damaged += len(bad)
+        differs = differs or (marked is not None and extent.size > marked.size)
+        if told := describe_file(bad, foreign, turned, differs):
+            self._on_damage(f"{path}: {told}")
+        return foreign
+
+    def _find_strays(self) -> dict[int, list[Path]]:
+        """Files whose first whole line belongs to another shard than their name says, by that shard."""
+        if self._strays is None:
+            self._strays = {}
+            for path in sorted(self._folder.glob("*.jsonl")):
+                number = read_shard_number(path)
+                first = next((one for _, raw in read_lines(path) if (one := parse_reply(raw))), None)
+                if first is not None and first.shard is not None and first.shard != number:
+                    self._strays.setdefault(first.shard, []).append(path)
+        return self._strays
 
     def _write(self, shard: _Shard, line: bytes) -> None:
         if self._sync_error is not None:
@@ -182,7 +259,7 @@ class ReplayClient:
         logged = self.log.find(request.key, request_hash)
         if logged is not None:
             return logged
-        reply = _as_stored(await self._inner.reply(request))
+        reply = make_storable(await self._inner.reply(request))
         self.log.append(request.key, request_hash, reply)
         return reply
 
@@ -209,56 +286,8 @@ def _write_whole(handle: int, line: bytes) -> None:
 
 
 def _write_error(path: Path, error: OSError) -> DataError:
-    fault = _FULL.get(error.errno or 0, f"cannot be written ({error.strerror})")
-    return DataError(f"{path}: {fault}; free space or mend it, then resume")
+    return DataError(f"{path}: {describe_fault(error)}; free space or mend it, then resume")
 
 
-def _as_stored(reply: Reply) -> Reply:
-    """The reply as UTF-8 can hold it, so that a resumed run builds on the very same text."""
-    text, model, refusal = (_storable(part) for part in (reply.text, reply.model, reply.refusal))
-    return replace(reply, text=text, model=model, refusal=refusal)
-
-
-def _storable(text: str) -> str:
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _as_json(reply: Reply) -> dict[str, Any]:
-    usage = {"input": reply.usage.input, "cached": reply.usage.cached, "output": reply.usage.output}
-    content = {
-        "text": reply.text,
-        "finish": reply.finish,
-        "usage": usage,
-        "model": reply.model,
-        "refusal": reply.refusal,
-    }
-    return content | {"digits": [[place, list(row)] for place, row in reply.digits]} if reply.digits else content
-
-
-def _checksum(key: str, request_hash: str, reply: Any) -> str:
-    return f"{zlib.crc32(dump_line([key, request_hash, reply]).rstrip()):08x}"
-
-
-def _read_line(line: bytes) -> tuple[str, str, Reply] | None:
-    """Key, hash and reply of one line; None when it is not what was written."""
-    try:
-        record = json.loads(line)
-        key, request_hash, content = record["key"], record["hash"], record["reply"]
-        if record["crc"] != _checksum(key, request_hash, content):
-            return None
-        reply = Reply(
-            text=content["text"],
-            finish=content["finish"],
-            usage=Usage(**content["usage"]),
-            model=content["model"],
-            refusal=content["refusal"],
-            replayed=True,
-            digits=tuple((int(place), tuple(map(float, row))) for place, row in content.get("digits", ())),
-        )
-    except (ValueError, KeyError, TypeError):
-        return None
-    return key, request_hash, reply
-
-
-def _warn_of_damage(path: Path, number: int) -> None:
-    _log.warning("%s, line %d: damaged, its reply is asked for again", path, number)
+def _tokens(reply: Reply) -> tuple[int, int, int]:
+    return reply.usage.input, reply.usage.cached, reply.usage.output

@@ -7,6 +7,7 @@ word that begins with a marker goes too, and a word whose stem changes stays.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 
 from culturepark.language import words
 
@@ -67,7 +68,8 @@ def strip_markers(text: str, markers: Collection[str], tag: str) -> str:
     return " ".join(Markers(markers, tag).strip(words(text)))
 
 
-def list_forms(word: str, tag: str) -> set[str]:
+@lru_cache(maxsize=16384)
+def list_forms(word: str, tag: str) -> frozenset[str]:
     """What a marker could look like if this word is one with an apostrophe, ending or clitic (``tag``: "ko")."""
     forms = {word, word.split("'")[0]}
     if tag == "ar":
@@ -75,7 +77,7 @@ def list_forms(word: str, tag: str) -> set[str]:
     if tag in _GENDERED:
         forms |= {bare[:-1] + "o" for bare in (word, word.removesuffix("s")) if bare.endswith("a")}
     shortest, ending = _ENDINGS.get(tag, _OTHER)
-    return forms | {f[:cut] for f in forms for cut in range(max(shortest, len(f) - ending), len(f))}
+    return frozenset(forms | {f[:cut] for f in forms for cut in range(max(shortest, len(f) - ending), len(f))})
 
 
 def _drop_clitics(word: str) -> set[str]:

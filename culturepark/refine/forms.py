@@ -16,7 +16,7 @@ from culturepark.records import Persona, Verdict
 from culturepark.refine.candidate import Candidate, StageContext
 from culturepark.refine.pointing import says_name
 from culturepark.refine.sentences import Sentence
-from culturepark.refine.stages import run_stages
+from culturepark.refine.stages import passes
 
 Form = Literal["single", "multi", "reasoning", "preference"]
 FORMS: tuple[Form, ...] = ("single", "multi", "reasoning", "preference")
@@ -185,11 +185,8 @@ def _fits_around(candidate: Candidate, context: StageContext, stages: Sequence[s
         return True
     chosen = [s for s in stages if s in _AROUND]
     texts = [m["content"] for m in candidate.lead if m["role"] != "system"] + [candidate.final]
-    for text in texts:
-        probe = replace(candidate, text=text, question="", verdicts=(), tags=())
-        if run_stages(probe, context, chosen, "text").dropped:
-            return False
-    return True
+    probes = (replace(candidate, text=text, question="", verdicts=(), tags=()) for text in texts)
+    return all(passes(probe, context, chosen) for probe in probes)
 
 
 def whole_text(candidate: Candidate) -> str:

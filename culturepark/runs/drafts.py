@@ -31,6 +31,13 @@ class Draft:
         by_id = {c.id: c for c in changed}
         self.candidates = {seat: [by_id.get(c.id, c) for c in found] for seat, found in self.candidates.items()}
 
+    def call_failure(self) -> str:
+        """What made calls of this talk fail for good, if any did."""
+        if self.dialogue.status == "failed":
+            return f"{self.dialogue.reason}: {self.dialogue.detail}"
+        drops = (c.dropped for found in self.candidates.values() for c in found)
+        return next((f"{d.reason}: {d.evidence}" for d in drops if d and d.reason.startswith("call_")), "")
+
     def settled(self) -> Dialogue:
         """The dialogue with everything that was spent on it."""
         tally = self.tally

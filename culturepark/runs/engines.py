@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
-from culturepark.config import RunConfig, split_judge
+from culturepark.config import RunConfig, split_servers
 from culturepark.errors import CallError, ConfigError, EndpointError
-from culturepark.llm.base import ChatClient
-from culturepark.llm.gate import Draining, Gate
 from culturepark.llm.http import HttpClient
-from culturepark.llm.limits import CountingClient, RetryEvent, RetryingClient, WindowClient
-from culturepark.llm.replay import ReplayClient, ReplyLog
-from culturepark.refine.judges import Judge
 from culturepark.runs.work import ModelSetup
 
 OPENAI_URL = "https://api.openai.com/v1"
 LOCAL_SLOTS = 8
+BATCH_TALKS = 4000  # a wave is one call of each open talk, so many of them must be open
 Say = Callable[[str], None]
 
 LOCAL_REMARK = (
@@ -33,16 +28,14 @@ UNJUDGED_REMARK = (
 )
 
 
-@dataclass
-class Engine:
-    """A stack of clients ready for work, and the parts a run needs to reach."""
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A model that is up: how it is asked, calls it takes at once, and where it is when we started it."""
 
-    client: ChatClient
     setup: ModelSetup
-    gate: Gate
-    counting: CountingClient
-    log: ReplyLog
-    in_flight: int
+    slots: int
+    base_url: str | None = None
+    prefill: bool = False
 
 
 def choose_engine(config: RunConfig) -> tuple[RunConfig, str]:
@@ -71,15 +64,27 @@ def choose_engine(config: RunConfig) -> tuple[RunConfig, str]:
             f"no API key: set the variable {config.api_key_env} (or name another with --api-key-env), "
             "or give --base-url for a server that needs none"
         )
+    if config.batch != "off":
+        refuse_batches(config, engine)
     names = {"local": "smollm2-135m-instruct", "mock": "mock"}
     return config.model_copy(update={"engine": engine, "model": config.model or names.get(engine)}), remark
+
+
+def refuse_batches(config: RunConfig, engine: str) -> None:
+    """Raise ``ConfigError`` where the batch API cannot be had."""
+    if engine != "openai":
+        raise ConfigError(f"--batch needs an OpenAI-style server: it does not go with --engine {engine}")
+    if config.base_url and len(split_servers(config.base_url)) > 1:
+        raise ConfigError("--batch goes to one server: name only one in --base-url")
+    if config.workers > 1 or config.executor != "local":
+        raise ConfigError("--batch waits in one process: leave out --workers and --executor")
 
 
 async def settle_model(config: RunConfig) -> RunConfig:
     """Ask the server for its model when the user named none and it serves exactly one."""
     if config.model:
         return config
-    client = _http_client(config, config.base_url or OPENAI_URL)
+    client = http_client(config, config.base_url or OPENAI_URL)
     try:
         names = await client.models()
     except CallError as error:
@@ -92,109 +97,25 @@ async def settle_model(config: RunConfig) -> RunConfig:
     return config.model_copy(update={"model": names[0]})
 
 
-@asynccontextmanager
-async def open_engine(
-    config: RunConfig,
-    folder: Path,
-    shard_of: Callable[[str], int],
-    say: Say = lambda text: None,
-    on_retry: Callable[[RetryEvent], None] = lambda event: None,
-    replies: Path | None = None,
-) -> AsyncIterator[Engine]:
-    """Start what must be started and stack the wrappers; everything is stopped again on leaving.
-
-    ``shard_of`` tells which file of the reply log holds a call; the log lies in ``replies`` (default: in the run).
-    """
-    async with AsyncExitStack() as stack:
-        transport, setup, slots = await _open_transport(config, folder, say, stack)
-        log = ReplyLog(replies or folder / "replies", shard_of=shard_of, durable=config.durability == "power")
-        stack.callback(log.close)
-        gate = Gate(transport)
-        counting: CountingClient
-
-        def note(event: RetryEvent) -> None:
-            counting.note_retry(event)
-            on_retry(event)
-
-        async def sleep(seconds: float) -> None:
-            end = asyncio.get_running_loop().time() + seconds
-            while (left := end - asyncio.get_running_loop().time()) > 0:
-                if gate.closed:
-                    raise Draining
-                await asyncio.sleep(min(left, 0.25))
-
-        def wrap(inner: ChatClient) -> ReplayClient:
-            window = WindowClient(inner, slots)
-            retrying = RetryingClient(
-                window, tries=config.tries, on_event=note, outage_s=config.outage_patience, sleep=sleep
-            )
-            return ReplayClient(retrying, log)
-
-        counting = CountingClient(wrap(gate))
-        stack.push_async_callback(counting.close)
-        panel = []
-        for judge in config.judges:
-            name, url, variable = split_judge(judge)
-            client: ChatClient = counting
-            if url is not None or config.engine in ("langchain", "mock", "local", "vllm"):
-                own = _open_judge(config, name, url, variable)
-                if own is not None:
-                    client = counting.beside(wrap(Gate(own, gate)))
-                    stack.push_async_callback(own.close)
-            panel.append(Judge(name, client, name))
-        if not panel and config.engine == "local":
-            say(UNJUDGED_REMARK)
-        elif not panel:
-            panel = [Judge(setup.refine_model, counting, setup.refine_model)]
-        yield Engine(counting, replace(setup, panel=tuple(panel)), gate, counting, log, slots)
-
-
-def _open_judge(config: RunConfig, name: str, url: str | None, variable: str | None) -> ChatClient | None:
-    """A judge's own client, with no key but the one named for it; ``None`` when the run's client serves it."""
-    if url is not None:
-        return HttpClient(url, os.environ.get(variable or "") or None, timeout_s=config.timeout)
-    if config.engine == "langchain":
-        from culturepark.llm.langchain import open_langchain
-
-        return open_langchain(name)
-    if config.engine == "mock":
-        return None
-    raise ConfigError(f"judge {name!r}: --engine {config.engine} serves one model; say where it is: {name}@URL")
-
-
-async def _open_transport(
-    config: RunConfig, folder: Path, say: Say, stack: AsyncExitStack
-) -> tuple[ChatClient, ModelSetup, int]:
+async def start_model(config: RunConfig, folder: Path, say: Say, stack: AsyncExitStack) -> Served:
+    """Start what must be started; ``stack`` stops it again."""
     model = config.model or ""
     refine = config.refine_model or model
     size = config.settle_prompt_size()
-    if config.engine == "mock":
-        from culturepark.llm.scripted import ScriptedClient
-
-        return ScriptedClient(), ModelSetup(model, refine, size), config.concurrency
-    if config.engine == "langchain":
-        from culturepark.llm.langchain import open_langchain
-
-        given = {"base_url": config.base_url, "api_key": os.environ.get(config.api_key_env)}
-        settings = {k: v for k, v in given.items() if v} if model.startswith("openai:") else {}
-        return open_langchain(model, **settings), ModelSetup(model, refine, size), config.concurrency
     if config.engine == "local":
-        return await _open_local(config, folder, say, stack)
+        return await _start_local(config, folder, say, stack)
     if config.engine == "vllm":
         from culturepark.llm.servers import vllm_server
 
         server = vllm_server(model, folder / "vllm.log", list(config.vllm_args), on_wait=_tell_wait(say))
         url = await stack.enter_async_context(server)
         # vLLM's CPU build dies on seeded requests, and the reply log makes seeds needless.
-        client = HttpClient(url, None, timeout_s=config.timeout)
-        return client, ModelSetup(model, refine, size, send_seeds=False, probabilities=True), config.concurrency
-    setup = ModelSetup(model, refine, size, probabilities=True)
-    return _http_client(config, config.base_url or OPENAI_URL), setup, config.concurrency
+        setup = ModelSetup(model, refine, size, send_seeds=False, probabilities=True)
+        return Served(setup, config.concurrency, url)
+    return Served(ModelSetup(model, refine, size, probabilities=config.engine == "openai"), config.concurrency)
 
 
-async def _open_local(
-    config: RunConfig, folder: Path, say: Say, stack: AsyncExitStack
-) -> tuple[ChatClient, ModelSetup, int]:
+async def _start_local(config: RunConfig, folder: Path, say: Say, stack: AsyncExitStack) -> Served:
     from culturepark.llm.servers import SMOLLM_EXTRA, local_server
 
     slots = min(config.concurrency, LOCAL_SLOTS)
@@ -208,11 +129,13 @@ async def _open_local(
         stop=("\n",),
         extra=SMOLLM_EXTRA,
         turn_tokens=min(config.reply_tokens, 64),
+        judged=False,
     )
-    return HttpClient(url, None, timeout_s=config.timeout, prefill=True), setup, slots
+    return Served(setup, slots, url, prefill=True)
 
 
-def _http_client(config: RunConfig, url: str) -> HttpClient:
+def http_client(config: RunConfig, url: str) -> HttpClient:
+    """A client for a server that takes the run's key."""
     return HttpClient(url, os.environ.get(config.api_key_env) or None, timeout_s=config.timeout)
 
 

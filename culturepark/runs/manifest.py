@@ -6,12 +6,12 @@ import contextlib
 import os
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from culturepark.errors import DataError
-from culturepark.files import dump_line, replace_file
+from culturepark.files import describe_fault, dump_line, replace_file
 from culturepark.records import SCHEMA_VERSION
 from culturepark.runs.folder import Run
 from culturepark.runs.journal import Counts, RunFolder
@@ -21,7 +21,6 @@ from culturepark.runs.report import measure_fidelity, tabulate_stances, write_re
 from culturepark.version import __version__
 
 if TYPE_CHECKING:
-    from culturepark.runs.engines import Engine
     from culturepark.runs.generate import Prepared
     from culturepark.runs.runner import Runner
 
@@ -34,7 +33,8 @@ class Reporter:
 
     def __init__(self, prepared: Prepared, folder: RunFolder, runner: Runner, before: Mapping[str, Any]) -> None:
         self._prepared, self._folder, self._runner, self._before = prepared, folder, runner, before
-        self.engine: Engine | None = None
+        self.snapshot: Callable[[], dict[str, Any]] = dict
+        self.spend: Callable[[], dict[str, Any]] = lambda: before.get("spend", {})
         self._written = 0.0
         self._fidelity: dict[str, dict[str, Any]] = {}
         self._measures: dict[str, Any] = before.get("measures", {})
@@ -84,7 +84,8 @@ class Reporter:
                 "remarks": list(prepared.plan.remarks),
                 "short_cells": [[*cell, k] for cell, k in sorted(self._runner.progress.short_cells.items())],
             },
-            "calls_this_sitting": self.engine.counting.snapshot() if self.engine else {},
+            "calls_this_sitting": self.snapshot(),
+            "spend": self.spend(),
             "survey_note": "World Values Survey wave 7, unweighted shares; non-profit use, cite, no redistribution",
         }
         if prepared.origin is not None:  # as seen from here, so that both folders may move together
@@ -117,7 +118,7 @@ class Reporter:
                 queue = b"".join(dump_line(r.model_dump(mode="json")) for r in run.rejected() if needs_review(r))
                 replace_file(prepared.path / "review.jsonl", queue.decode("utf-8"))
         except OSError as error:
-            raise DataError(f"{prepared.path}: cannot be written ({error.strerror})") from error
+            raise DataError(f"{prepared.path}: {describe_fault(error)}; mend that, then resume") from error
 
 
 def find_balance(counts: Counts) -> dict[str, Any]:

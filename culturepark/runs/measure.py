@@ -20,15 +20,17 @@ from culturepark.language import find_language
 from culturepark.measures.diversity import compression_ratio, distinct_n, near_copy_share, self_bleu
 from culturepark.measures.opinions import semantic_spread, stance_distance
 from culturepark.measures.panel import summarise_panel
-from culturepark.measures.sampling import Reservoir
+from culturepark.measures.sampling import Reservoir, draw_sample
 from culturepark.measures.template import Passage, template_ratio
 from culturepark.records import Dialogue, Findings, Rejected, Sample
 from culturepark.refine.encoder import Encoder
 from culturepark.refine.panel import AXES, describe_disagreement
+from culturepark.refine.stages.semantic_copies import Meanings
 from culturepark.runs.folder import Run
 from culturepark.runs.sieve import answer_of
 
-TEXTS, ENCODED, SCORED = 2000, 300, 20_000
+# The most that is looked at: texts and vectors over all cultures, talks, scores of a judge; each figure's n tells.
+TEXTS, ENCODED, TALKS, SCORED = 1000, 600, 1000, 20_000
 Scores = Mapping[str, Mapping[str, int]]
 
 
@@ -38,10 +40,12 @@ def measure_run(
     profiles: Mapping[str, Profile],
     encoder: Encoder | None,
     people: Mapping[str, Scores] | None = None,
+    meanings: Meanings | None = None,
 ) -> dict[str, Any]:
     """All measures of a run as plain data; an undefined figure is ``None`` with its reason.
 
-    ``people`` are human scores by axis, scorer and candidate id. Sources of the methods: see ``measures/``.
+    ``meanings`` may hold vectors of some texts, which then are not made twice. ``people`` are human scores by axis,
+    scorer and candidate id. Sources of the methods: see ``measures/``.
     """
     reader = _Reader()
     for sample in run.samples():
@@ -50,12 +54,14 @@ def measure_run(
         reader.take_scores(record.id, record.findings)
         reader.take_statements(record)
     made: dict[str, Any] = {"opinions": measure_opinions(run.dialogues(), topics)}
-    texts = {str(c): kept for c, kept in reader.texts.list_kept().items()}
+    kept_texts = reader.texts.list_kept()
+    each = TEXTS // max(1, len(kept_texts))
+    texts = {str(c): draw_sample(kept, each, 0) for c, kept in kept_texts.items()}
     tag = reader.tags.most_common(1)[0][0] if reader.tags else "en"
     made["diversity"] = {}
     vectors = []
     for culture, kept in sorted(texts.items()):
-        rows = encoder.encode(kept[:ENCODED], tag) if encoder and kept else None
+        rows = _encode(kept[: ENCODED // len(texts)], tag, encoder, meanings) if encoder else None
         vectors.append(rows)
         made["diversity"][culture] = measure_texts(kept, rows)
     together = [text for _, kept in sorted(texts.items()) for text in kept]
@@ -72,6 +78,17 @@ def measure_run(
     made["review"] = reader.review
     rounded: dict[str, Any] = _rounded(made)
     return rounded
+
+
+def _encode(texts: list[str], tag: str, encoder: Encoder, meanings: Meanings | None) -> npt.NDArray[np.float32] | None:
+    """Vectors as the run keeps them (half precision), so that it makes no difference which were there already."""
+    known = meanings.look_up(texts, tag) if meanings else {}
+    missing = [t for t in dict.fromkeys(texts) if t not in known]
+    rows = encoder.encode(missing, tag)
+    if rows is None or not texts:
+        return None
+    found = {**dict(zip(missing, rows.astype(np.float16), strict=True)), **known}
+    return np.stack([found[t] for t in texts]).astype(np.float32)
 
 
 class _Reader:
@@ -115,19 +132,17 @@ def measure_opinions(dialogues: Iterable[Dialogue], topics: Mapping[str, Topic])
 
     ``before`` and ``after`` are means over talks of the mean distance between two people's codes, on a scale of
     0 to 1, over talks in which the end is known for everybody; ``drift`` is after minus before (below 0: toward
-    agreement). ``agreeing_openings`` and ``contrast``: shares of turns that begin by agreeing, or hold a contrast.
+    agreement). ``agreeing_openings`` and ``contrast``: shares of turns that begin by agreeing, or hold a contrast,
+    in a fixed sample of talks.
     """
     before, after, ends = [], [], Counter[str]()
     turns = agreeing = contrast = talks = 0
+    spoken: Reservoir[Dialogue] = Reservoir(TALKS)
     for dialogue in dialogues:
         if dialogue.status != "finished":
             continue
         talks += 1
-        pack = find_language(dialogue.language)
-        for turn in dialogue.turns if pack else ():
-            turns += 1
-            agreeing += bool(pack and pack.opens_with("agreement_openings", turn.text))
-            contrast += bool(pack and pack.find("contrast", turn.text))
+        spoken.add("", dialogue)
         ends.update(shift.after for shift in dialogue.shifts)
         topic = topics.get(dialogue.topic)
         last = {
@@ -142,6 +157,12 @@ def measure_opinions(dialogues: Iterable[Dialogue], topics: Mapping[str, Topic])
         if at_first is not None and at_last is not None:
             before.append(at_first)
             after.append(at_last)
+    for dialogue in spoken.list_kept().get("", ()):
+        pack = find_language(dialogue.language)
+        for turn in dialogue.turns if pack else ():
+            turns += 1
+            agreeing += bool(pack and pack.opens_with("agreement_openings", turn.text))
+            contrast += bool(pack and pack.find("contrast", turn.text))
     known = {"value": None, "n": 0, "reason": "no talk tells where its speakers ended"}
     return {
         "before": {"value": mean(before), "n": len(before)} if before else known,

@@ -26,7 +26,7 @@ def list_rows(manifest: Manifest) -> list[Row]:
     if measures:
         rows += [*_opinion_rows(measures["opinions"]), *_diversity_rows(measures), *_statement_rows(measures)]
         rows += _panel_rows(measures["panel"])
-    return [*rows, *_keep_rows(manifest), *_stage_rows(manifest), *_cost_rows(manifest)]
+    return [*rows, *_keep_rows(manifest), *_stage_rows(manifest), *_cost_rows(manifest), *_money_rows(manifest)]
 
 
 def write_report(manifest: Manifest) -> str:
@@ -160,6 +160,35 @@ def _stage_rows(manifest: Manifest) -> Iterator[Row]:
         seen, dropped = (sum(numbers[k] for numbers in cultures.values()) for k in (0, 1))
         note = ", ".join(f"{c} {d} of {s}" for c, (s, d) in sorted(cultures.items()))
         yield Row("Stages", f"dropped by {stage}", f"{dropped} of {seen}", note)
+
+
+def _money_rows(manifest: Manifest) -> Iterator[Row]:
+    spend = manifest.get("spend") or {}
+    for model, facts in {"all models": spend.get("all", {}), **spend.get("models", {})}.items():
+        if facts.get("calls"):
+            yield Row("Money", model, *_describe_spend(facts))
+    accepted = manifest["counts"]["accepted"]
+    if accepted and spend.get("all", {}).get("usd"):
+        yield Row("Money", "per accepted sample", f"${spend['all']['usd'] / accepted:.6f}")
+
+
+def list_spend(spend: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(name, text) of what was spent, in all and by model."""
+    parts = {"spent": spend["all"], **{f"spent on {model}": facts for model, facts in spend["models"].items()}}
+    told = [(name, *_describe_spend(facts)) for name, facts in parts.items() if facts["calls"]]
+    return [(name, f"{value}   {note}") for name, value, note in told]
+
+
+def _describe_spend(facts: Mapping[str, Any]) -> tuple[str, str]:
+    value = f"${facts['usd']:.4f}" if facts["unpriced"] < facts["calls"] else "price unknown"
+    note = f"{facts['calls']} calls, {facts['input']} tokens in ({facts['cached']} cached), {facts['output']} out"
+    words = {
+        "failed": "failed",
+        "lost": "never answered (at their estimate)",
+        "estimated": "estimated",
+        "unpriced": "without a price",
+    }
+    return value, note + "".join(f", {facts[key]} {text}" for key, text in words.items() if facts[key])
 
 
 def _cost_rows(manifest: Manifest) -> Iterator[Row]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, TextIO
 
+from culturepark.config import RunConfig
 from culturepark.runs.runner import Progress
 
 PLAIN_EVERY_S = 10.0
@@ -39,16 +41,27 @@ class View:
     tokens_per_s: float
     left_s: float | None
     elapsed_s: float
+    funds: str = ""  # spend, ceiling and projection in one line
 
 
-def choose_display(mode: str, stream: TextIO | None = None) -> Display:
-    """The display for ``auto``, ``rich``, ``plain`` or ``none``; auto is rich on a terminal only."""
+def choose_display(mode: str, stream: TextIO | None = None, log_format: str = "text") -> Display:
+    """The display for ``auto``, ``rich``, ``plain`` or ``none``; auto is rich on a terminal only.
+
+    With ``log_format`` json all but ``none`` prints JSON lines.
+    """
     stream = stream or sys.stderr
     if mode == "none":
         return Silent()
+    if log_format == "json":
+        return JsonLines(stream)
     if mode == "rich" or (mode == "auto" and stream.isatty()):
         return Live(stream)
     return Plain(stream)
+
+
+def open_display(config: RunConfig) -> Display:
+    """The display a configuration asks for."""
+    return choose_display(config.progress, log_format=config.log_format)
 
 
 class Silent:
@@ -85,6 +98,46 @@ class Plain:
         """Nothing to put in order."""
 
 
+class JsonLines:
+    """A JSON line for each remark, and one on the state now and then, for programs that read logs."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._last = -PLAIN_EVERY_S
+
+    def say(self, text: str) -> None:
+        """Print one remark."""
+        self._print(kind="remark", text=text)
+
+    def update(self, view: View) -> None:
+        """Print the state every ten seconds."""
+        if view.elapsed_s - self._last < PLAIN_EVERY_S:
+            return
+        self._last = view.elapsed_s
+        counts = view.progress.counts
+        self._print(
+            kind="progress",
+            wanted=view.progress.n,
+            accepted=counts.accepted,
+            rejected=counts.rejected,
+            failed=counts.failed,
+            open=view.progress.open,
+            calls=view.calls,
+            tokens=view.tokens,
+            retries=view.retries,
+            calls_per_s=round(view.calls_per_s, 2),
+            left_s=None if view.left_s is None else round(view.left_s, 1),
+            **({"funds": view.funds} if view.funds else {}),
+        )
+
+    def close(self) -> None:
+        """Nothing to put in order."""
+
+    def _print(self, **content: Any) -> None:
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        print(json.dumps({"time": now, **content}, ensure_ascii=True), file=self._stream, flush=True)
+
+
 class Live:
     """A table that is redrawn in place."""
 
@@ -113,6 +166,7 @@ def summarise(view: View) -> str:
     """The state of a run in one line."""
     counts = view.progress.counts
     left = f", about {format_seconds(view.left_s)} left" if view.left_s is not None else ""
+    left += f"; {view.funds}" if view.funds else ""
     return (
         f"{counts.accepted}/{view.progress.n} accepted, {counts.rejected} rejected, {counts.failed} failed, "
         f"{view.progress.open} talks open, {view.calls_per_s:.1f} calls/s, {view.tokens_per_s:.0f} tokens/s{left}"
@@ -136,6 +190,7 @@ def _draw(view: View) -> Any:
         ("talks", f"{counts.dialogues} done, {view.progress.open} open"),
         ("calls", f"{view.calls}, {view.calls_per_s:.1f}/s, {view.tokens_per_s:.0f} tokens/s, {view.retries} retries"),
         ("time", f"{format_seconds(view.elapsed_s)} so far, {left} left"),
+        *([("money", view.funds)] if view.funds else []),
     )
     for name, text in rows:
         table.add_row(Text(name, style="bold"), Text(text))
@@ -158,8 +213,9 @@ async def watch(
     totals: Callable[[], dict[str, Any]],
     on_beat: Callable[[], None],
     every_s: float = 0.5,
+    funds: Callable[[], str] = str,
 ) -> None:
-    """Update the display until cancelled; rates are over the last ten seconds."""
+    """Update the display until cancelled; rates are over the last ten seconds. ``funds`` tells of spend and ceiling."""
     start = time.monotonic()
     accepted_before = progress.counts.accepted
     past: list[tuple[float, int, int]] = [(start, 0, 0)]
@@ -182,6 +238,7 @@ async def watch(
                 (tokens - past[0][2]) / span if now - past[0][0] > 0.1 else 0.0,
                 left,
                 now - start,
+                funds(),
             )
         )
         past.append((now, calls, tokens))

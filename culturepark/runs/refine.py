@@ -11,10 +11,10 @@ from culturepark.config import REFINE_KEYS, RUN_KEYS, RunConfig, build_config
 from culturepark.errors import ConfigError
 from culturepark.files import nearest
 from culturepark.runs.folder import Run
-from culturepark.runs.generate import check_folder, execute_in, prepare, run_blocking
-from culturepark.runs.journal import RunFolder
-from culturepark.runs.progress import Display, choose_display
-from culturepark.runs.runner import SHARD
+from culturepark.runs.generate import check_folder, open_folder, prepare, run_blocking
+from culturepark.runs.order import SHARD
+from culturepark.runs.progress import Display, open_display
+from culturepark.runs.sitting import Sitting
 from culturepark.runs.stored import StoredTalks
 
 
@@ -28,7 +28,7 @@ def refine_run(run: str | Path | Run, **settings: Any) -> Run:
     path = run.path if isinstance(run, Run) else Path(run)
     settings.setdefault("progress", "none")
     config = build_refine_config(Run(path), settings)
-    made: Run = run_blocking(lambda: execute_refine(path, config, choose_display(config.progress)))
+    made: Run = run_blocking(lambda: execute_refine(path, config, open_display(config)))
     return made
 
 
@@ -65,9 +65,9 @@ async def execute_refine(path: Path, config: RunConfig, display: Display) -> Run
                         f"were held with by --{kind}"
                     )
             fresh = check_folder(prepared)
-            folder = RunFolder(prepared.path, durable=config.durability == "power")
+            folder = open_folder(prepared, display.say)
             try:
-                return await execute_in(prepared, folder, display, fresh, stored)
+                return await Sitting(prepared, folder, display, fresh, stored).hold()
             finally:
                 folder.close()
         finally:

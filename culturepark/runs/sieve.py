@@ -15,6 +15,7 @@ from culturepark.records import Claim, Rejected, Sample, Verdict
 from culturepark.refine.candidate import Candidate
 from culturepark.refine.forms import make_single
 from culturepark.refine.samples import Rival, drop_empty, make_rejected, make_sample
+from culturepark.refine.seen import SeenNumbers
 from culturepark.refine.selection import SELECTIONS
 from culturepark.refine.stages import run_stages
 from culturepark.runs.drafts import Draft
@@ -33,7 +34,7 @@ class Sieve:
     def __init__(self, tools: Toolbox, workshop: Workshop) -> None:
         """Start with nothing kept; ``remember`` takes in what a resumed run has."""
         self._tools, self._workshop = tools, workshop
-        self._texts: set[int] = set()
+        self._texts = SeenNumbers()
 
     def screen(self, draft: Draft) -> None:
         """Drop copies of anything screened before; what stays is remembered. To be called in plan order."""
@@ -114,6 +115,8 @@ class Sieve:
 
     def _pick(self, passing: list[Candidate], wanted: int, tag: str) -> set[str]:
         """Ids of the candidates to use: those least alike to each other and to what their cell has."""
+        if len(passing) <= wanted:
+            return {c.id for c in passing}
         choose = SELECTIONS[self._workshop.config.select]
         meanings = self._tools.meanings
         texts = [c.text for c in passing]

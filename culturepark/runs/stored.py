@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 import json
+import zlib
 from pathlib import Path
 from typing import IO
 
 from culturepark.errors import DataError
-from culturepark.files import read_lines
 from culturepark.records import Dialogue
+from culturepark.runs.identity import REPAIR
 from culturepark.runs.journal import read_journal, take_lock
 from culturepark.runs.plan import Slot
+from culturepark.runs.upgrades import upgrade
 
 
 class StoredTalks:
     """The dialogues of a run and where its replies lie; the run is locked while this is open."""
 
-    def __init__(self, path: Path, shard_size: int) -> None:
-        """Index a run folder. Raises ``ConfigError`` when another process works on it."""
+    def __init__(self, path: Path, shard_size: int, lock: bool = True) -> None:
+        """Index a run folder. Raises ``ConfigError`` when another process works on it.
+
+        A worker opens it without ``lock``: the process that it works for holds that.
+        """
         self.path, self.replies = path, path / "replies"
-        self._lock = take_lock(path / ".lock")
+        self._lock = take_lock(path / ".lock") if lock else None
         self._shard_size = shard_size
-        lines = list(read_journal(path))
-        self._positions = {line["id"]: k for k, line in enumerate(lines)}
-        self.mark = f"{len(lines)}-{lines[-1]['crc'] if lines else 0}"
-        end = lines[-1]["ends"][0] if lines else 0
-        self._offsets: dict[str, int] = {}
-        for number, (offset, _) in enumerate(read_lines(path / "dialogues.jsonl")):
-            if offset < end:
-                self._offsets[lines[number]["id"]] = offset
+        self._positions: dict[str, int] = {}
+        self._places: list[tuple[int, int, int]] = []  # where a dialogue's record begins and ends, and its checksum
+        end, mark = 0, "0"
+        for line in read_journal(path):
+            self._positions[line["id"]] = len(self._places)
+            self._places.append((end, line["ends"][0], line["crcs"][0]))
+            end, mark = line["ends"][0], str(line["crc"])
+        self.mark = f"{len(self._places)}-{mark}"
         self._file: IO[bytes] | None = None
 
     def __len__(self) -> int:
@@ -42,13 +47,12 @@ class StoredTalks:
         """A stored talk. Raises ``DataError`` when its record is damaged."""
         if self._file is None:
             self._file = (self.path / "dialogues.jsonl").open("rb")
-        self._file.seek(self._offsets[name])
-        try:
-            return Dialogue.model_validate(json.loads(self._file.readline()))
-        except ValueError as error:
-            raise DataError(
-                f"{self.path / 'dialogues.jsonl'}: the record of {name} is damaged; restore the file"
-            ) from error
+        start, end, crc = self._places[self._positions[name]]
+        self._file.seek(start)
+        raw = self._file.read(end - start)
+        if zlib.crc32(raw) != crc:
+            raise DataError(f"{self.path / 'dialogues.jsonl'}: the record of {name} is damaged; {REPAIR}")
+        return Dialogue.model_validate(upgrade("dialogue", json.loads(raw), name))
 
     def shard_of(self, key: str) -> int:
         """The reply log file of a call, as the run that held the talk counted."""
@@ -58,4 +62,5 @@ class StoredTalks:
         """Give the run free."""
         if self._file is not None:
             self._file.close()
-        self._lock.close()
+        if self._lock is not None:
+            self._lock.close()

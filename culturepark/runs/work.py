@@ -41,8 +41,8 @@ _TOP = 6  # alternatives asked for at each token: as many as there are grades
 class ModelSetup:
     """How models are asked: names, prompt size, and what the engine can do.
 
-    Without ``panel`` nothing is verified or judged: the embedded model cannot do it. ``probabilities``: the server may
-    be asked for log-probabilities.
+    Without ``panel`` nothing is verified or judged; without ``judged`` the model itself is not on it: the embedded
+    model cannot do it. ``probabilities``: the server may be asked for log-probabilities.
     """
 
     model: str
@@ -54,6 +54,7 @@ class ModelSetup:
     extra: Mapping[str, Any] | None = None
     turn_tokens: int | None = None
     probabilities: bool = False
+    judged: bool = True
     panel: tuple[Judge, ...] = ()
 
 
@@ -84,7 +85,7 @@ class Workshop:
         }
         self._labels = culture_labels(names)
 
-    async def talk(self, slot: Slot) -> Draft:
+    async def talk(self, position: int, slot: Slot) -> Draft:
         """Hold the talk of one slot and read it; candidates come back after the stages that look at one text.
 
         ``EndpointError`` comes out; an error of single calls ends the dialogue as failed.
@@ -126,7 +127,7 @@ class Workshop:
             )
             return Draft(failed, wanted, drop_all(failed, wanted), tally=tally)
 
-    async def examine(self, draft: Draft) -> Draft:
+    async def examine(self, position: int, draft: Draft) -> Draft:
         """Let models look at what is left: verification with repair, then the panel of judges."""
         live = draft.live()
         if not live or not self.setup.panel:

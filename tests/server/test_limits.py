@@ -1,59 +1,21 @@
-"""Retries, the window and the counts, with scripted failures and with a server that fails on order."""
+"""Retries, with scripted failures and with a server that fails on order."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
 
 from culturepark.errors import CallError, CultureParkError, DataError, EndpointError
-from culturepark.llm.base import Purpose, Reply, Request, Usage
+from culturepark.llm.base import Reply, Request
 from culturepark.llm.faults import UnreachableError
 from culturepark.llm.http import HttpClient
-from culturepark.llm.limits import CountingClient, RetryEvent, RetryingClient, WindowClient
+from culturepark.llm.limits import RetryEvent, RetryingClient
+from culturepark.llm.window import WindowClient
 from tests.fakeserver import FakeServer
-
-
-def make_request(number: int = 0, purpose: Purpose = "turn") -> Request:
-    return Request(f"d{number}/0", purpose, "fake-model", ({"role": "user", "content": f"Hello {number}"},))
-
-
-@dataclass
-class Outcomes:
-    """A client that gives scripted outcomes in turn; the last one again and again."""
-
-    outcomes: Sequence[Reply | Exception]
-    calls: int = 0
-    closed: bool = False
-
-    async def reply(self, request: Request) -> Reply:
-        outcome = self.outcomes[min(self.calls, len(self.outcomes) - 1)]
-        self.calls += 1
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
-
-    async def close(self) -> None:
-        self.closed = True
-
-
-@dataclass
-class Gate:
-    """A client that holds each call until it is let go; it keeps the order of arrival."""
-
-    order: list[str] = field(default_factory=list)
-    doors: dict[str, asyncio.Event] = field(default_factory=dict)
-
-    async def reply(self, request: Request) -> Reply:
-        self.order.append(request.key)
-        await self.doors.setdefault(request.key, asyncio.Event()).wait()
-        return Reply(request.key)
-
-    async def close(self) -> None:
-        return None
+from tests.stubs import OK, Outcomes, make_request
 
 
 @dataclass
@@ -74,9 +36,6 @@ class Clock:
 
 def retrying(inner: Outcomes, clock: Clock, **settings: float) -> RetryingClient:
     return RetryingClient(inner, sleep=clock.sleep, clock=clock, **settings)  # type: ignore[arg-type]
-
-
-OK = Reply("yes", usage=Usage(10, 4, 3))
 
 
 def unreachable() -> UnreachableError:
@@ -177,7 +136,7 @@ async def test_events_tell_each_wait() -> None:
 
 
 async def test_waiting_calls_hold_no_slot() -> None:
-    window = WindowClient(Outcomes([CallError("busy", "rate", 5.0), OK]), 1)
+    window = WindowClient(Outcomes([CallError("busy", "rate"), OK]), 1)
     held: list[int] = []
 
     async def sleep(_: float) -> None:
@@ -199,7 +158,7 @@ async def test_concurrent_calls_keep_their_own_tries() -> None:
         seen: dict[str, int] = {}
 
     inner = Flaky([])
-    client = retrying(inner, Clock(), tries=4)
+    client = retrying(inner, Clock(), tries=4, base_wait_s=0.001)
     replies = await asyncio.gather(*(client.reply(make_request(i)) for i in range(50)))
     assert [reply.text for reply in replies] == [f"d{i}/0" for i in range(50)]
     assert set(inner.seen.values()) == {4}
@@ -303,122 +262,50 @@ async def test_a_server_with_every_fault_serves_all_in_the_end() -> None:
     assert server.counts["answered_again"] == 0 and server.peak <= 16 + server.counts["fault_stall"]
 
 
-# The window
+# A server that fails every call
 
 
-async def test_window_is_first_come_first_served() -> None:
-    gate = Gate()
-    window = WindowClient(gate, 2)
-    calls = [asyncio.create_task(window.reply(make_request(i))) for i in range(6)]
-    await asyncio.sleep(0)
-    assert gate.order == ["d0/0", "d1/0"] and (window.in_flight, window.waiting) == (2, 4)
-    gate.doors["d1/0"].set()
-    await calls[1]
-    await asyncio.sleep(0)
-    assert gate.order == ["d0/0", "d1/0", "d2/0"]
-    for number in (0, 2, 3, 4, 5):
-        gate.doors.setdefault(f"d{number}/0", asyncio.Event()).set()
-    await asyncio.gather(*calls)
-    assert gate.order == [f"d{i}/0" for i in range(6)] and window.in_flight == 0
+class Broken(Outcomes):
+    """Fails every call until ``works_at`` on the clock; then only the calls of ``poisoned``."""
 
+    def __init__(self, clock: Clock, works_at: float, kind: str = "server", poisoned: frozenset[str] = frozenset()):
+        super().__init__([])
+        self.clock, self.works_at, self.kind, self.poisoned = clock, works_at, kind, poisoned
 
-async def test_window_can_grow_and_shrink() -> None:
-    gate = Gate()
-    window = WindowClient(gate, 1)
-    calls = [asyncio.create_task(window.reply(make_request(i))) for i in range(5)]
-    await asyncio.sleep(0)
-    window.resize(3)
-    await asyncio.sleep(0)
-    assert len(gate.order) == 3
-    window.resize(0)
-    assert window.limit == 1
-    gate.doors["d0/0"].set()
-    await calls[0]
-    await asyncio.sleep(0)
-    assert len(gate.order) == 3  # two are still in flight, above the new limit
-    for number in range(5):
-        gate.doors.setdefault(f"d{number}/0", asyncio.Event()).set()
-    await asyncio.gather(*calls)
-
-
-async def test_a_cancelled_waiter_gives_its_turn_on() -> None:
-    gate = Gate()
-    window = WindowClient(gate, 1)
-    first, second, third = (asyncio.create_task(window.reply(make_request(i))) for i in range(3))
-    await asyncio.sleep(0)
-    gate.doors["d0/0"].set()
-    while not first.done():
+    async def reply(self, request: Request) -> Reply:
+        self.calls += 1
         await asyncio.sleep(0)
-        if window.in_flight and window.waiting == 1:
-            second.cancel()  # in the moment it was given the slot
-    await asyncio.gather(second, return_exceptions=True)
-    await asyncio.sleep(0)
-    assert second.cancelled() and gate.order[-1] == "d2/0"
-    gate.doors["d2/0"].set()
-    await third
-    assert (window.in_flight, window.waiting) == (0, 0)
+        if self.clock.now < self.works_at or request.key in self.poisoned:
+            raise CallError("the server answered 502", self.kind)
+        return OK
 
 
-async def test_cancelled_and_failing_calls_free_their_slot() -> None:
-    gate = Gate()
-    window = WindowClient(gate, 1)
-    flying = asyncio.create_task(window.reply(make_request(0)))
-    queued = asyncio.create_task(window.reply(make_request(1)))
-    await asyncio.sleep(0)
-    queued.cancel()
-    flying.cancel()
-    await asyncio.gather(flying, queued, return_exceptions=True)
-    assert (window.in_flight, window.waiting) == (0, 0)
-    failing = WindowClient(Outcomes([CallError("no", "server")]), 1)
-    with pytest.raises(CallError):
-        await failing.reply(make_request())
-    assert failing.in_flight == 0
+@pytest.mark.parametrize("kind", ["server", "network", "timeout"])
+async def test_a_server_that_fails_everything_for_a_while_fails_no_call(kind: str) -> None:
+    clock = Clock()
+    client = retrying(Broken(clock, clock.now + 60.0, kind), clock, tries=2, max_wait_s=1.0)
+    replies = await asyncio.gather(*(client.reply(make_request(i)) for i in range(20)), return_exceptions=True)
+    assert replies == [OK] * 20
 
 
-async def test_window_holds_against_a_real_server() -> None:
-    async with FakeServer(latency_s=0.01) as server:
-        client = WindowClient(HttpClient(server.base_url), 5)
-        await asyncio.gather(*(client.reply(make_request(i)) for i in range(40)))
-        await client.close()
-    assert server.peak == 5
+async def test_a_server_that_fails_everything_ends_the_run() -> None:
+    clock = Clock()
+    client = retrying(Broken(clock, clock.now + 1e9), clock, max_wait_s=1.0)
+    replies = await asyncio.gather(*(client.reply(make_request(i)) for i in range(20)), return_exceptions=True)
+    assert all(isinstance(reply, EndpointError) for reply in replies)
+    assert "no call has succeeded for 90 s: the server answered 502; see to the server" in str(replies[-1])
 
 
-# The count
+async def test_calls_that_fail_while_others_succeed_are_to_blame_themselves() -> None:
+    clock = Clock()
+    poisoned = frozenset(f"d{i}/0" for i in range(10))
+    inner = Broken(clock, 0.0, poisoned=poisoned)
+    client = retrying(inner, clock, tries=4, max_wait_s=0.01)
 
+    async def succeed() -> None:
+        while not all(call.done() for call in calls):
+            await client.reply(make_request(99))
 
-async def test_counts_per_purpose_with_replays_apart() -> None:
-    replayed = Reply("old", usage=Usage(99, 9, 9), replayed=True)
-    counting = CountingClient(Outcomes([OK, replayed, OK, CallError("no", "context"), EndpointError("gone")]))
-    await counting.reply(make_request())
-    await counting.reply(make_request())
-    await counting.reply(make_request(purpose="extract"))
-    for _ in range(2):
-        with pytest.raises(CultureParkError):
-            await counting.reply(make_request(purpose="extract"))
-    counting.note_retry(RetryEvent("d0/0", "turn", "rate", 1, 0.5, "busy"))
-    empty = {"calls": 0, "input": 0, "cached": 0, "output": 0, "retries": 0, "replayed": 0, "errors": {}}
-    one = {**empty, "calls": 1, "input": 10, "cached": 4, "output": 3}
-    errors = {"context": 1, "endpoint": 1}
-    snapshot = counting.snapshot()
-    assert snapshot == {
-        "turn": {**one, "replayed": 1, "retries": 1},
-        "extract": {**one, "errors": errors},
-        "all": {
-            "calls": 2,
-            "input": 20,
-            "cached": 8,
-            "output": 6,
-            "retries": 1,
-            "replayed": 1,
-            "errors": errors,
-        },
-    }
-    counting.note_retry(RetryEvent("d0/0", "turn", "rate", 2, 0.5, "busy"))
-    assert snapshot["turn"]["retries"] == 1
-    assert CountingClient(Outcomes([OK])).snapshot() == {"all": empty}
-
-
-async def test_wrappers_close_what_they_wrap() -> None:
-    inner = Outcomes([OK])
-    await CountingClient(RetryingClient(WindowClient(inner, 1))).close()
-    assert inner.closed
+    calls = [asyncio.create_task(client.reply(make_request(i))) for i in range(10)]
+    await asyncio.gather(succeed(), *calls, return_exceptions=True)
+    assert all(type(call.exception()) is CallError for call in calls)

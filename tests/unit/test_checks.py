@@ -143,7 +143,7 @@ def test_echo() -> None:
 )
 @pytest.mark.parametrize("frame", ["x {} y", "{} y", "x {}"])
 def test_runs_of_words(shared: str, length: int, found: bool, frame: str) -> None:
-    assert shares_run(frame.format(shared), f"z {shared.replace('ab', 'b')} w", length) is found
+    assert shares_run(frame.format(shared), [f"z {shared.replace('ab', 'b')} w"], length) is found
 
 
 @pytest.mark.parametrize(

@@ -207,3 +207,66 @@ def test_a_big_cell_is_looked_through_coarsely_without_losing_the_alike():
         found = near.find_alike(row / np.linalg.norm(row), 0.7)
         lost += not found or found[0][0] != k
     assert lost <= 3  # of 300, at a cosine of 0.78
+
+
+class Counted:
+    """An encoder that notes what it was asked for."""
+
+    def __init__(self) -> None:
+        self.inner, self.asked = make_toy(), []
+        self.find_engine = self.inner.find_engine
+
+    def encode(self, texts, tag):
+        self.asked.extend(texts)
+        return self.inner.encode(texts, tag)
+
+
+def test_a_text_that_was_looked_at_is_not_encoded_again_when_it_is_kept():
+    encoder = Counted()
+    meanings = Meanings(encoder)  # type: ignore[arg-type]
+    meanings.remember(PLACE, "en", "s0", "10 a")
+    for number, text in enumerate(("50 b", "89 c", "130 d"), 1):
+        assert meanings.find(PLACE, "en", text) is None
+        meanings.remember(PLACE, "en", f"s{number}", text)
+        for other in range(100):  # so much else comes between
+            meanings.encode([f"{other} {number}"], "en")
+    assert meanings.find(PLACE, "en", "131 d") is not None
+    assert [t for t in encoder.asked if t in ("10 a", "50 b", "89 c", "130 d")] == ["10 a", "50 b", "89 c", "130 d"]
+
+
+def test_known_vectors_are_given_out_as_they_are_kept():
+    encoder = Counted()
+    meanings = Meanings(encoder)  # type: ignore[arg-type]
+    meanings.remember(PLACE, "en", "s0", "10 a")
+    meanings.remember(PLACE, "en", "s1", "50 b")
+    assert meanings.look_up(["10 a", "50 b"], "en") == {}
+    meanings.find(PLACE, "en", "89 c")
+    meanings.remember(PLACE, "en", "s2", "89 c")
+    found = meanings.look_up(["10 a", "89 c", "70 z"], "en-GB")
+    assert list(found) == ["10 a", "89 c"] and meanings.look_up(["10 a"], "ko") == {}
+    for text, row in found.items():
+        assert row.dtype == np.float16 and (row == encoder.encode([text], "en")[0].astype(np.float16)).all()
+
+
+def test_when_too_much_is_kept_the_fullest_cell_forgets_its_oldest():
+    meanings, small = Meanings(make_toy(), 0.999, most=12), ("korean", "trust", 2)
+    meanings.remember(small, "en", "few", "45 a")
+    for number in range(30):
+        meanings.remember(PLACE, "en", f"s{number}", f"{number * 6} a")
+        assert len(meanings) <= 12
+        assert meanings.find(PLACE, "en", f"{number * 6} a") == (f"s{number}", pytest.approx(1.0, abs=1e-3))
+    assert meanings.find(PLACE, "en", "0 a") is None
+    assert meanings.find(small, "en", "45 a") == ("few", pytest.approx(1.0, abs=1e-3))
+    vectors = meanings.vectors(PLACE, "en")
+    assert vectors is not None and len(vectors) == len(meanings) - 1
+
+
+def test_a_cell_counts_what_it_forgot():
+    """The limit rises with all texts a cell has had, as chance does."""
+    found = []
+    for most, start in ((10_000, 0), (8, 0), (8, 392)):
+        meanings = Meanings(make_toy(0.98), most=most)
+        for number in range(start, 400):
+            meanings.remember(PLACE, "en", f"s{number}", f"{number // 10} a")
+        found.append(meanings.find(PLACE, "en", "49 a") is not None)
+    assert found == [False, False, True]

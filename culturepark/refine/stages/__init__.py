@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Literal
 
 from culturepark.errors import ConfigError
 from culturepark.files import nearest
 from culturepark.records import Verdict
-from culturepark.refine.candidate import Candidate, Check, StageContext
+from culturepark.refine.candidate import KEPT, Candidate, Check, StageContext
 from culturepark.refine.stages import (
     benchmarks,
     claims,
@@ -100,17 +101,31 @@ def settle_stages(order: Sequence[str], skip: Iterable[str] = ()) -> tuple[str, 
 
 def run_stages(candidate: Candidate, context: StageContext, names: Sequence[str], group: Group) -> Candidate:
     """The candidate with the verdicts of one group's stages, up to and including the first that drops it."""
+    if candidate.dropped is not None:
+        return candidate
     verdicts, tags = list(candidate.verdicts), list(candidate.tags)
-    if candidate.dropped is None:
-        for name in names:
-            if STAGES[name].group != group:
-                continue
-            ruling = STAGES[name].check(candidate, context)
-            verdicts.append(Verdict(stage=name, kept=ruling.kept, reason=ruling.reason, evidence=ruling.evidence[:300]))
-            tags.extend(t for t in ruling.tags if t not in tags)
-            if not ruling.kept:
-                break
+    for name in names:
+        if STAGES[name].group != group:
+            continue
+        ruling = STAGES[name].check(candidate, context)
+        if ruling is KEPT:
+            verdicts.append(_keep(name))
+            continue
+        verdicts.append(Verdict(stage=name, kept=ruling.kept, reason=ruling.reason, evidence=ruling.evidence[:300]))
+        tags.extend(t for t in ruling.tags if t not in tags)
+        if not ruling.kept:
+            break
     return replace(candidate, verdicts=tuple(verdicts), tags=tuple(tags))
+
+
+@cache
+def _keep(name: str) -> Verdict:
+    return Verdict(stage=name, kept=True)
+
+
+def passes(candidate: Candidate, context: StageContext, names: Sequence[str]) -> bool:
+    """Would every one of these stages keep the candidate? For texts beside it, which get no verdicts."""
+    return all(STAGES[name].check(candidate, context).kept for name in names)
 
 
 def find_text_fault(candidate: Candidate, context: StageContext, names: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from culturepark.language import LanguagePack
+from culturepark.language.phrases import Clause, fold, may_match, read_needs
 from culturepark.refine.stages.people import load_words
 
 _UPPER = "A-ZÀ-ÖØ-ÞĀĂĄĆČĎĐĒĘĚĞĪİŁŃŇŐŒŘŚŞŠŤŪŮŰŹŻŽ"
@@ -36,15 +37,18 @@ class _Rules:
     office: re.Pattern[str]
     lead: re.Pattern[str]
     says: re.Pattern[str]
+    needs: tuple[tuple[Clause, ...], ...]  # what a text must hold for each of the three
 
 
 @lru_cache(maxsize=64)
 def _compile_rules(tag: str) -> _Rules:
     words = load_words()
+    offices, leads, says = words.offices[tag], words.leads[tag], words.says[tag]
     return _Rules(
-        re.compile(rf"\b(?:{words.offices[tag]}),? ({_NAMES})"),
-        re.compile(rf"\b(?i:{words.leads[tag]}) ({_NAMES})"),
-        re.compile(rf"{_ADVERBS}(?:{words.says[tag]})\b"),
+        re.compile(rf"\b(?:{offices}),? ({_NAMES})"),
+        re.compile(rf"\b(?i:{leads}) ({_NAMES})"),
+        re.compile(rf"{_ADVERBS}(?:{says})\b"),
+        tuple(read_needs(f"(?:{pattern})") for pattern in (offices, leads, says)),
     )
 
 
@@ -58,11 +62,12 @@ def find_full_name(text: str, pack: LanguagePack, known: frozenset[str]) -> str:
     tag = pack.tag.split("-")[0]
     if pack.script != "Latin" or tag not in load_words().offices:
         return ""
-    rules = _compile_rules(tag)
+    rules, folded = _compile_rules(tag), fold(text)
+    held, led, speaking = (may_match(needs, folded) for needs in rules.needs)
     return (
-        _find_held(text, rules, tag, known)
-        or _find_led(text, rules, tag, known)
-        or _find_speaking(text, rules, tag, known)
+        (held and _find_held(text, rules, tag, known))
+        or (led and _find_led(text, rules, tag, known))
+        or (speaking and _find_speaking(text, rules, tag, known))
         or _find_titled(text, pack, known)
     )
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from culturepark.language import words
 from culturepark.refine.candidate import KEPT, Candidate, Ruling, StageContext
+from culturepark.refine.stages.archive import Archive
 
 UNSPACED = frozenset(("zh", "yue", "ja", "th", "lo", "km", "my"))
 # Lengths of the n-grams that (propose, decide): the more a letter of the script says, the shorter.
@@ -25,6 +26,7 @@ _PERMUTATIONS, _BANDS, _SEED = 64, 16, 20240607
 _SLACK = 0.3  # how far a sketch may fall below the threshold and still be compared in full
 _COMPARED = 8  # texts compared in full for one question
 _LENIENCE, _BRIEF = 0.1, 90  # in a text of so many n-grams, one changed word may cost so much
+_RECENT = 16_384  # two kilobytes of memory each
 _DIGITS = re.compile(r"\d+")
 
 
@@ -83,21 +85,32 @@ class NearCopies:
     pairs), numbers counting alike. Short texts, in which one word weighs more, need up to 0.1 less.
     """
 
-    def __init__(self, threshold: float = 0.7) -> None:
-        from rensa import RMinHash, RMinHashLSH
+    def __init__(self, threshold: float = 0.7, recent: int = _RECENT) -> None:
+        """``recent`` texts are held in memory, and up to as many more; older ones go to an ``Archive``."""
+        from rensa import RMinHash
 
         self.threshold = threshold
+        self._recent = recent
         self._make_sketch = RMinHash
+        self._archive = Archive(_BANDS, _PERMUTATIONS)
+        self._deciding: list[tuple[int, ...]] = []
+        self._last: tuple[tuple[str, str], _Spelling, object] | None = None
+        self._start_anew()
+
+    def _start_anew(self) -> None:
+        """Forget the texts in memory; the numbers below count from ``_base``."""
+        from rensa import RMinHashLSH
+
+        self._base = len(self._archive)
         self._index = RMinHashLSH(threshold=0.5, num_perm=_PERMUTATIONS, num_bands=_BANDS)
         self._digests: NDArray[np.uint32] = np.empty((256, _PERMUTATIONS), dtype=np.uint32)
         self._ids: list[str] = []
         self._lines: list[bytes] = []
-        self._deciding: list[tuple[int, ...]] = []
+        self._spellings: list[int] = []
         self._same: dict[int, int] = {}
-        self._last: tuple[tuple[str, str], _Spelling, object] | None = None
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return self._base + len(self._ids)
 
     def add(self, id: str, text: str, tag: str) -> None:
         """Remember a text. One without words is passed over: it is like nothing."""
@@ -112,13 +125,22 @@ class NearCopies:
         self._ids.append(id)
         self._lines.append(spelling.line.encode("utf-8", "replace"))
         self._deciding.append(spelling.deciding)
+        self._spellings.append(spelling.key)
         self._same.setdefault(spelling.key, number)
+        if len(self._ids) == self._recent:
+            texts = zip(self._ids, self._lines, strict=True)
+            self._archive.take(self._digests[: self._recent], self._spellings, texts)
+            self._start_anew()
 
     def find_same(self, text: str, tag: str) -> str | None:
         """The id of the first text with the same words in the same order."""
         spelling, _ = self._prepare(text, tag)
-        number = self._same.get(spelling.key) if spelling.line else None
-        return None if number is None else self._ids[number]
+        if not spelling.line:
+            return None
+        number = self._archive.find_same(spelling.key)
+        if number is None and spelling.key in self._same:
+            number = self._base + self._same[spelling.key]
+        return None if number is None else self._read(number)[0]
 
     def find(self, text: str, tag: str) -> tuple[str, float] | None:
         """The id of the most alike earlier text and their Jaccard, if it reaches the threshold; ties: the first."""
@@ -130,20 +152,31 @@ class NearCopies:
         for number in self._propose(sketch):
             if self._deciding[number] != spelling.deciding:
                 continue
-            other = set(_cut(self._lines[number].decode("utf-8"), spelling.deciding))
+            other = set(_cut(self._read(number)[1].decode("utf-8"), spelling.deciding))
             shared = len(own & other)
             jaccard = shared / (len(own) + len(other) - shared)
             if jaccard < self.threshold - _LENIENCE * min(1.0, _BRIEF / max(len(own), len(other))):
                 continue
             if jaccard > likeness or (jaccard == likeness and number < best):
                 best, likeness = number, jaccard
-        return (self._ids[best], likeness) if best >= 0 else None
+        return (self._read(best)[0], likeness) if best >= 0 else None
+
+    def _read(self, number: int) -> tuple[str, bytes]:
+        """Id and line of a text."""
+        if number < self._base:
+            return self._archive.read_text(number)
+        return self._ids[number - self._base], self._lines[number - self._base]
 
     def _propose(self, sketch: object) -> list[int]:
         """Numbers of the texts worth comparing in full, the most alike by sketch."""
-        found = np.sort(np.array(self._index.query(sketch), dtype=np.int64))
+        near = np.sort(np.array(self._index.query(sketch), dtype=np.int64))
         digest = np.array(sketch.digest(), dtype=np.uint32)  # type: ignore[attr-defined]
-        alike = (self._digests[found] == digest).mean(axis=1)
+        found, digests = near + self._base, self._digests[near]
+        if self._base:
+            old = self._archive.propose(digest, self.threshold - _SLACK)
+            digests = np.concatenate((self._archive.read_sketches(old), digests))
+            found = np.concatenate((np.array(old, dtype=np.int64), found))
+        alike = (digests == digest).mean(axis=1)
         order = np.argsort(-alike, kind="stable")[:_COMPARED]
         return [int(found[k]) for k in order if alike[k] >= self.threshold - _SLACK]
 

@@ -142,7 +142,7 @@ class Mention:
 
 def find_mentions(text: str) -> Iterator[Mention]:
     """Names of the list in a text in ``level_names`` form, by place in the text for each kind of script."""
-    spans = list(_WORD.finditer(text))
+    spans = list(_WORD.finditer(text)) if any(map(_names_from, _WORD.findall(text))) else []
     for at, first in enumerate(spans):
         for kind, parts in _names_from(first[0]):
             stop = at + len(parts)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cache
 
 import numpy as np
@@ -23,6 +23,7 @@ _LOOKED_AT = 8  # texts whose shared words are taken out, the most alike first
 _BATCH = 256
 _FRESH = 64  # vectors kept for texts that are asked about and then remembered
 _MANY, _COARSE, _SLACK = 512, 64, 0.25  # cells above _MANY are looked through in _COARSE dimensions first
+_MOST = 60_000  # texts held, at about 1.9 kB
 _FEW, _RISE = 4, 0.18  # each tenfold above _FEW texts takes this share of the way to a cosine of 1
 
 
@@ -33,6 +34,8 @@ class Neighbours:
         self.ids: list[str] = []
         self.texts: list[str] = []
         self.made = 0
+        self.forgotten = 0
+        self.waiting: dict[int, Vectors] = {}  # by number, of texts whose vectors are known and not yet put in
         self._rows: NDArray[np.float16] = np.zeros((0, 0), dtype=np.float16)
         self._coarse: Vectors = np.zeros((0, 0), dtype=np.float32)
 
@@ -46,6 +49,22 @@ class Neighbours:
         self._rows[self.made : wanted] = rows
         self._coarse[self.made : wanted] = _project(rows)
         self.made = wanted
+
+    def forget(self, count: int) -> None:
+        """Drop the oldest texts."""
+        self.forgotten += count
+        gone = min(count, self.made)
+        if len(self._rows):
+            self._rows, self._coarse = self._rows[gone : self.made].copy(), self._coarse[gone : self.made].copy()
+        self.made -= gone
+        self.waiting = {k - count: row for k, row in self.waiting.items() if k >= count}
+        del self.ids[:count], self.texts[:count]
+
+    def list_made(self) -> Iterator[tuple[str, NDArray[np.float16]]]:
+        """Texts whose vectors are made, put in or waiting, each with its vector."""
+        yield from zip(self.texts[: self.made], self._rows[: self.made], strict=True)
+        for number, row in self.waiting.items():
+            yield self.texts[number], row.astype(np.float16)
 
     def vectors(self) -> Vectors:
         """All vectors made so far, (n, d)."""
@@ -86,8 +105,11 @@ class Meanings:
     one does not.
     """
 
-    def __init__(self, encoder: Encoder, same: float | None = None, translation: float | None = None) -> None:
-        self.encoder = encoder
+    def __init__(
+        self, encoder: Encoder, same: float | None = None, translation: float | None = None, most: int = _MOST
+    ) -> None:
+        """At ``most`` texts are held; then the fullest cells forget their oldest ones."""
+        self.encoder, self._most = encoder, most
         self._same, self._translation = same, translation
         self._topics: dict[str, dict[tuple[Place, str], Neighbours]] = {}
         self._fresh: OrderedDict[tuple[str, str], Vectors] = OrderedDict()
@@ -101,9 +123,21 @@ class Meanings:
         if self.encoder.find_engine(tag) is None:
             return
         cell = self._topics.setdefault(place[1], {}).setdefault((place, _shorten(tag)), Neighbours())
+        known = self._fresh.get((_shorten(tag), text))
+        if known is not None:
+            cell.waiting[len(cell.texts)] = known
         cell.ids.append(id)
         cell.texts.append(text)
         self._count += 1
+        if self._count > self._most:
+            self._forget()
+
+    def _forget(self) -> None:
+        """Drop the oldest quarter of the fullest cell; of two alike, of the one that was there first."""
+        cell = max((c for cells in self._topics.values() for c in cells.values()), key=lambda c: len(c.texts))
+        gone = -(-len(cell.texts) // 4)
+        cell.forget(gone)
+        self._count -= gone
 
     def encode(self, texts: Sequence[str], tag: str) -> Vectors | None:
         """Unit vectors, (n, d), or nothing for a language beyond the encoder; the last texts are not encoded twice."""
@@ -122,6 +156,12 @@ class Meanings:
             self._fresh.popitem(last=False)
         return np.stack([found[t] for t in texts]) if texts else rows
 
+    def look_up(self, texts: Collection[str], tag: str) -> dict[str, NDArray[np.float16]]:
+        """The vectors of those texts whose vectors are here, as they are kept."""
+        wanted, language = set(texts), _shorten(tag)
+        cells = (c for cells in self._topics.values() for (_, own), c in cells.items() if own == language)
+        return {t: row for cell in cells for t, row in cell.list_made() if t in wanted}
+
     def vectors(self, place: Place, tag: str) -> Vectors | None:
         """The vectors of a place's texts in this language, (n, d); nothing where there are none."""
         cell = self._topics.get(place[1], {}).get((place, _shorten(tag)))
@@ -133,7 +173,7 @@ class Meanings:
         cell = self._topics.get(place[1], {}).get((place, _shorten(tag)))
         if engine is None or cell is None:
             return None
-        limit = _raise_limit(engine.same, len(cell.ids)) if self._same is None else self._same
+        limit = _raise_limit(engine.same, len(cell.ids) + cell.forgotten) if self._same is None else self._same
         best, likeness = -1, limit
         for number, whole in self._settle(cell, tag).find_alike(self._encode_one(text, tag), limit):
             if whole < likeness:
@@ -160,9 +200,11 @@ class Meanings:
 
     def _settle(self, cell: Neighbours, tag: str) -> Neighbours:
         while cell.made < len(cell.texts):
-            rows = self.encode(cell.texts[cell.made : cell.made + _BATCH], tag)
+            numbers = range(cell.made, min(cell.made + _BATCH, len(cell.texts)))
+            rows = self.encode([cell.texts[k] for k in numbers if k not in cell.waiting], tag)
             assert rows is not None  # only texts of known languages are stored
-            cell.append(rows)
+            made = iter(rows)
+            cell.append(np.stack([cell.waiting.pop(k) if k in cell.waiting else next(made) for k in numbers]))
         return cell
 
     def _encode_one(self, text: str, tag: str) -> Vectors:

@@ -1,0 +1,324 @@
+"""How near a run comes to the limit of its model server, and what a call costs this side in CPU.
+
+    python -m bench.speed [--dialogues 600] [--only table1,engine,schedule,default]
+
+The job is that of the peers' table: talks of six turns with the whole history in each call, two private notes before
+them, one structured reading after them: nine calls a talk, through our real plan, graphs, client, reply log and commit.
+The bare loop sends the very same request bodies with aiohttp and does nothing else. Server, bare loop and runs are
+processes of their own; figures are ratios within one table. CPU is user and system time of the job without start-up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bench.servers import ROOT, Load, serve
+
+MODEL = "mock-llm"
+TABLES = ("table1", "engine", "schedule", "default")
+
+
+@dataclass(frozen=True)
+class Task:
+    """One process's job. ``order``: plan (ours), all (all talks at once), slots (as many talks as slots)."""
+
+    kind: str  # bare, ours, default
+    url: str
+    folder: str
+    dialogues: int
+    in_flight: int = 64
+    workers: int = 1
+    order: str = "plan"
+    record: bool = False
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a job took. ``half`` is the share of talks that were complete when half of the calls were answered."""
+
+    calls: int
+    wall_s: float
+    cpu_s: float
+    rss_mb: float
+    half: float = 0.0
+    accepted: int = 0
+
+
+def run_task(task: Task) -> Figures:
+    """Do a task in a process of its own."""
+    command = [sys.executable, "-m", "bench.speed", "--task", json.dumps(asdict(task))]
+    done = subprocess.run(
+        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONHASHSEED": "0"}
+    )
+    if done.returncode:
+        raise SystemExit(f"the task failed: {task}")
+    return Figures(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def measure_cpu() -> float:
+    """CPU seconds of this process and its ended children."""
+    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+
+
+def measure_rss() -> float:
+    """Peak resident memory of this process or of its largest child, in MB."""
+    sizes = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return max(sizes) / 1024
+
+
+async def replay_bare(task: Task) -> Figures:
+    """Send the recorded bodies, each talk's in their order, with nothing but aiohttp."""
+    import aiohttp
+
+    talks: dict[str, list[bytes]] = defaultdict(list)
+    for line in (Path(task.folder) / "bodies.jsonl").open(encoding="utf-8"):
+        row = json.loads(line)
+        talks[row["talk"]].append(json.dumps(row["body"], ensure_ascii=False).encode())
+    gate = asyncio.Semaphore(task.in_flight)
+    headers = {"Content-Type": "application/json"}
+    cpu, began, calls = measure_cpu(), time.monotonic(), 0
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), headers=headers) as session:
+
+        async def ask(body: bytes) -> None:
+            nonlocal calls
+            async with gate, session.post(f"{task.url}/chat/completions", data=body) as answer:
+                found = json.loads(await answer.read())
+                assert found["choices"][0]["message"]
+                calls += 1
+
+        async def talk(bodies: list[bytes]) -> None:
+            await asyncio.gather(*(ask(body) for body in bodies[:2]))
+            for body in bodies[2:]:
+                await ask(body)
+
+        await asyncio.gather(*(talk(bodies) for bodies in talks.values()))
+    return Figures(calls, time.monotonic() - began, measure_cpu() - cpu, measure_rss())
+
+
+def configure(task: Task) -> Any:
+    """The configuration of a run with about as many planned talks as the task wants."""
+    from culturepark.config import build_config
+
+    given = {"cultures": "arab,korean", "style": "cross", "turns": 6, "model": MODEL, "base_url": task.url}
+    given |= {"n": task.dialogues * 8, "concurrency": task.in_flight, "workers": task.workers, "encoder": "none"}
+    given |= {"output_dir": str(Path(task.folder) / f"run-{time.monotonic_ns()}"), "progress": "none", "adapt": False}
+    return build_config(given)
+
+
+async def hold_talks(task: Task) -> Figures:
+    """Hold the planned talks of a run and read them; nothing is judged and nothing replaced.
+
+    A few other talks are held before, so that what is loaded once does not count.
+    """
+    from culturepark.runs.generate import prepare
+
+    prepared = await prepare(configure(task))
+    await _hold(replace(prepared, path=prepared.path.with_name("warm-up")), replace(task, workers=1), slice(-8, None))
+    if task.record:
+        _record_bodies(Path(task.folder) / "bodies.jsonl")
+    return await _hold(prepared, task, slice(task.dialogues))
+
+
+async def _hold(prepared: Any, task: Task, part: slice) -> Figures:
+    from culturepark.llm.replay import ReplyLog
+    from culturepark.runs.engines import start_model
+    from culturepark.runs.journal import RunFolder
+    from culturepark.runs.makers import open_maker
+    from culturepark.runs.money import Money
+    from culturepark.runs.runner import Runner
+    from culturepark.runs.sieve import Sieve
+    from culturepark.runs.stack import Hooks, connect
+    from culturepark.runs.work import Workshop
+
+    config = prepared.config.model_copy(update={"workers": task.workers})
+    plan = replace(prepared.plan, slots=prepared.plan.slots[part])
+    async with AsyncExitStack() as stack:
+        folder = RunFolder(prepared.path)
+        stack.callback(folder.close)
+        served = await start_model(config, prepared.path, print, stack)
+        served = replace(served, setup=replace(served.setup, judged=False))
+        runner = Runner(plan, folder, config.n, 10**9, lambda slot: slot.attempt == 1)
+        _set_order(runner, task)
+        hooks = Hooks(runner.order.shard_of, runner.order.rank_of)
+        replies = prepared.path / "replies"
+        money = Money(config, prepared.path)
+        stack.callback(money.close)
+        engine = await stack.enter_async_context(
+            connect(config, served, ReplyLog(replies, hooks.shard_of), hooks, money, task.in_flight)
+        )
+        workshop = Workshop(config, prepared.sources, engine.setup, engine.client, prepared.prompts, prepared.tools)
+        maker = await stack.enter_async_context(
+            open_maker(workshop, engine, prepared.path, replies, None, runner.order, print)
+        )
+        sieve = Sieve(prepared.tools, workshop)
+        cpu, began = measure_cpu(), time.monotonic()
+        watcher = asyncio.create_task(_watch_half(runner, maker, 9 * len(plan.slots)))
+        await runner.run(maker, sieve, task.in_flight)
+        wall, spent = time.monotonic() - began, measure_cpu() - cpu
+        half = await watcher
+    return Figures(runner.counts.calls, wall, spent, measure_rss(), half / len(plan.slots), runner.counts.accepted)
+
+
+async def _watch_half(runner: Any, maker: Any, calls: int) -> int:
+    """How many talks are complete when half of the calls are answered."""
+    while not runner.counts.dialogues >= len(runner._planned):
+        if maker.snapshot()["all"]["calls"] >= calls / 2:
+            return int(runner.counts.dialogues)
+        await asyncio.sleep(0.01)
+    return 0
+
+
+def _set_order(runner: Any, task: Task) -> None:
+    """Other ways to schedule, to compare ours with."""
+    if task.order == "plan":
+        return
+    first_come = iter(range(10**9))
+    runner.order.rank_of = lambda key: next(first_come)
+    open_talks = task.dialogues if task.order == "all" else task.in_flight
+    begin = runner._begin
+
+    def begin_some() -> Any:
+        runner._open_talks = runner._most_open = open_talks
+        return begin()
+
+    runner._begin = begin_some
+
+
+def _record_bodies(path: Path) -> None:
+    from culturepark.llm import http
+
+    send = http._make_body
+    file = path.open("w", encoding="utf-8")
+
+    def note(request: Any, prefill: bool) -> dict[str, Any]:
+        body = send(request, prefill)
+        print(json.dumps({"talk": request.key.split("/")[0], "body": body}, ensure_ascii=False), file=file, flush=True)
+        return body
+
+    http._make_body = note
+
+
+async def generate_default(task: Task) -> Figures:
+    """A whole run with the default settings."""
+    from culturepark.runs.generate import execute
+    from culturepark.runs.progress import open_display
+
+    config = configure(task).model_copy(update={"n": task.dialogues * 5, "encoder": "auto", "adapt": True})
+    if task.url == "mock":
+        config = config.model_copy(update={"engine": "mock", "base_url": None, "model": "mock"})
+    cpu, began = measure_cpu(), time.monotonic()
+    run = await execute(config, open_display(config))
+    counts = run.counts()
+    return Figures(counts.calls, time.monotonic() - began, measure_cpu() - cpu, measure_rss(), accepted=counts.accepted)
+
+
+JOBS = {"bare": replay_bare, "ours": hold_talks, "default": generate_default}
+
+
+def print_row(*cells: object) -> None:
+    """One row of a table."""
+    print(
+        "| " + " | ".join(f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in cells) + " |", flush=True
+    )
+
+
+def compare_clients(dialogues: int, folder: str) -> None:
+    """50 ms a call and 64 in flight: how much of the limit is reached, and CPU a call against the bare loop."""
+    print("\n50 ms a call, 64 in flight: limit = calls x 0.05 s / 64")
+    with serve(Load()) as stand:
+        run_task(Task("ours", stand.url, folder, dialogues, record=True))
+    print_row("job", "efficiency", "CPU ms a call", "calls a CPU second", "x bare", "peak MB")
+    print_row("---", "---", "---", "---", "---", "---")
+    bare = 0.0
+    tasks = (("bare aiohttp loop", "bare", 1), ("culturepark", "ours", 1), ("culturepark --workers 2", "ours", 2))
+    with serve(Load(latency_ms=50)) as stand:
+        for name, kind, workers in tasks:
+            took = run_task(Task(kind, stand.url, folder, dialogues, workers=workers))
+            cost = took.cpu_s / took.calls
+            bare = bare or cost
+            limit = took.calls * 0.05 / 64
+            if workers > 1:  # the workers' own time is not seen from here
+                print_row(name, limit / took.wall_s, "-", "-", "-", round(took.rss_mb))
+            else:
+                print_row(name, limit / took.wall_s, cost * 1000, round(1 / cost), cost / bare, round(took.rss_mb))
+
+
+def compare_on_engine(dialogues: int, folder: str) -> None:
+    """A server like a real engine: 64 slots, 100 ms to the first token, 5 ms a token, 48 to 192 tokens."""
+    print("\nEngine: 64 slots, 100 ms to first token, 5 ms a token, 48-192 tokens; slot use over the whole run")
+    print_row("job", "slot use", "calls", "CPU s", "seconds")
+    print_row("---", "---", "---", "---", "---")
+    load = Load(slots=64, ttft_ms=100, tpot_ms=5, tokens=120, spread=0.6)
+    for name, kind in (("bare aiohttp loop", "bare"), ("culturepark", "ours")):
+        with serve(load) as stand:
+            took = run_task(Task(kind, stand.url, folder, dialogues))
+            busy = stand.stats().get("busy_slot_s", took.calls * 0.7)
+        print_row(name, busy / (64 * took.wall_s), took.calls, took.cpu_s, took.wall_s)
+
+
+def compare_orders(dialogues: int, folder: str) -> None:
+    """Ours against all talks at once and against as many talks as slots."""
+    print("\nScheduling on the same engine, prefix cache of 4,096 entries")
+    print_row("order", "slot use", "talks complete at half of the calls", "cached share of input tokens", "peak MB")
+    print_row("---", "---", "---", "---", "---")
+    load = Load(slots=64, ttft_ms=20, tpot_ms=1, tokens=120, spread=0.6, prefix_cache=4096)
+    for name, order in (("ours", "plan"), ("all at once", "all"), ("64 at a time", "slots")):
+        with serve(load) as stand:
+            took = run_task(Task("ours", stand.url, folder, dialogues, order=order))
+            stats = stand.stats()
+        cached = stats.get("cached_tokens", 0) / max(1, stats.get("prompt_tokens", 1))
+        busy = stats.get("busy_slot_s", took.calls * 0.14)
+        print_row(name, busy / (64 * took.wall_s), f"{took.half:.0%}", cached, round(took.rss_mb))
+
+
+def measure_default(dialogues: int, folder: str) -> None:
+    """All stages and judges as they are by default, against the mock engine inside the process."""
+    print(
+        "\nWhole runs with the default settings (mock engine in the same process, start-up and final figures included)"
+    )
+    print_row("samples", "calls", "CPU ms a call", "CPU ms a sample", "peak MB")
+    print_row("---", "---", "---", "---", "---")
+    for size in (dialogues // 4, dialogues):
+        took = run_task(Task("default", "mock", folder, size))
+        cost = 1000 * took.cpu_s
+        print_row(took.accepted, took.calls, cost / took.calls, cost / took.accepted, round(took.rss_mb))
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dialogues", type=int, default=600)
+    parser.add_argument("--only", default=",".join(TABLES), help="tables to print")
+    parser.add_argument("--task", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.task:
+        task = Task(**json.loads(options.task))
+        print(json.dumps(asdict(asyncio.run(JOBS[task.kind](task)))))
+        return
+    wanted = options.only.split(",")
+    makers = {"table1": compare_clients, "engine": compare_on_engine, "schedule": compare_orders}
+    makers["default"] = measure_default
+    with tempfile.TemporaryDirectory(prefix="culturepark-bench-") as folder:
+        if "table1" not in wanted and "engine" in wanted:  # the bare loop needs the bodies
+            with serve(Load()) as stand:
+                run_task(Task("ours", stand.url, folder, options.dialogues, record=True))
+        for name in wanted:
+            makers[name](options.dialogues, folder)
+
+
+if __name__ == "__main__":
+    main()

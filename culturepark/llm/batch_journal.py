@@ -1,0 +1,155 @@
+"""Which batches a run has at a server: one checksummed line for every step of a wave, written before the next step.
+
+So a run that was killed takes up what it paid for. Texts are not in here, only the names of requests.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from culturepark.errors import DataError
+from culturepark.files import cut_torn_tail, dump_line, read_lines, replace_file
+
+# gathered: about to be uploaded; uploaded: the batch is about to be made; created: its id is known;
+# done: nothing of it is wanted any more (every answer is logged, or the server refused it as a whole).
+WaveState = Literal["gathered", "uploaded", "created", "done"]
+_STATES = get_args(WaveState)
+_LONG = 1_000_000
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class WaveRecord:
+    """One wave: requests for one model at one server (``server`` is its shown URL)."""
+
+    name: str
+    server: str
+    model: str
+    ids: tuple[str, ...]
+    state: WaveState = "gathered"
+    file: str = ""
+    batch: str = ""
+
+
+class BatchJournal:
+    """The file ``batches.jsonl``; each line is on the disk when the call returns."""
+
+    def __init__(self, path: Path, on_damage: Callable[[Path, int], None] | None = None) -> None:
+        """Read what is there; ``on_damage`` is told file and line number of what cannot be trusted."""
+        self._path, self._on_damage = path, on_damage or _warn_of_damage
+        self._handle: int | None = None
+        self._open: dict[str, WaveRecord] = {}
+        try:
+            cut_torn_tail(path)
+            size = 0
+            for number, (_, line) in enumerate(read_lines(path), start=1):
+                size += len(line)
+                if not self._take_line(_read_line(line)):
+                    self._on_damage(path, number)
+            if size > _LONG and size > 2 * sum(len(name) + 3 for wave in self._open.values() for name in wave.ids):
+                self._shorten()
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read or mended ({error.strerror}), see to it") from error
+
+    def open_waves(self) -> list[WaveRecord]:
+        """Waves whose answers may still be wanted, oldest first."""
+        return list(self._open.values())
+
+    def begin(self, wave: WaveRecord) -> None:
+        """Note a new wave."""
+        self._write(_first_line(wave))
+        self._open[wave.name] = wave
+
+    def note(self, wave: WaveRecord, state: WaveState, *, file: str = "", batch: str = "", why: str = "") -> None:
+        """Note that a wave came one step further."""
+        told = {"file": file, "batch": batch, "why": why}
+        self._write({"wave": wave.name, "state": state} | {name: text for name, text in told.items() if text})
+        wave.state, wave.file, wave.batch = state, file or wave.file, batch or wave.batch
+        if state == "done":
+            self._open.pop(wave.name, None)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+    def _shorten(self) -> None:
+        """Leave out what is done."""
+        lines = []
+        for wave in self._open.values():
+            lines.append(_seal(_first_line(wave)))
+            if wave.state != "gathered":
+                told = {"file": wave.file, "batch": wave.batch}
+                lines.append(_seal({"wave": wave.name, "state": wave.state} | {k: v for k, v in told.items() if v}))
+        replace_file(self._path, b"".join(lines).decode())
+
+    def _take_line(self, line: dict[str, Any] | None) -> bool:
+        """Take in one line; False when it says nothing that can be used."""
+        if line is None:
+            return False
+        name, state = line["wave"], line["state"]
+        if state == "gathered":
+            self._open[name] = WaveRecord(name, str(line["server"]), str(line["model"]), tuple(line["ids"]))
+        elif state == "done":
+            self._open.pop(name, None)
+        elif name not in self._open:  # its first line was damaged, which was told already
+            return True
+        else:
+            wave = self._open[name]
+            wave.state, wave.file = state, line.get("file", wave.file)
+            wave.batch = line.get("batch", wave.batch)
+        return True
+
+    def _write(self, line: dict[str, Any]) -> None:
+        raw = _seal(line)
+        try:
+            if self._handle is None:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            start, view = os.fstat(self._handle).st_size, memoryview(raw)
+            try:
+                while view:
+                    view = view[os.write(self._handle, view) :]
+            except OSError:
+                os.ftruncate(self._handle, start)
+                raise
+            os.fsync(self._handle)
+        except OSError as error:
+            raise DataError(
+                f"{self._path}: cannot be written ({error.strerror}); free space or mend it, then resume"
+            ) from error
+
+
+def _first_line(wave: WaveRecord) -> dict[str, Any]:
+    ids = list(wave.ids)
+    return {"wave": wave.name, "state": "gathered", "server": wave.server, "model": wave.model, "ids": ids}
+
+
+def _seal(line: dict[str, Any]) -> bytes:
+    return dump_line(line | {"crc": _checksum(line)})
+
+
+def _checksum(line: dict[str, Any]) -> str:
+    return f"{zlib.crc32(dump_line({name: line[name] for name in sorted(line) if name != 'crc'})):08x}"
+
+
+def _read_line(raw: bytes) -> dict[str, Any] | None:
+    """A line that is what was written, or ``None``."""
+    try:
+        line = json.loads(raw)
+        whole = line["crc"] == _checksum(line) and line["state"] in _STATES and isinstance(line["wave"], str)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return line if whole else None
+
+
+def _warn_of_damage(path: Path, number: int) -> None:
+    _log.warning("%s, line %d: damaged; requests of that batch may be sent again", path, number)

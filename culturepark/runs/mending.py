@@ -1,0 +1,74 @@
+"""A damaged run folder is cut back to what can be trusted; what is cut is kept in ``damaged/``, never destroyed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from culturepark.files import read_lines
+from culturepark.runs.check import Damage, Finding, check_folder_files
+from culturepark.runs.checkpoint import NAME as CHECKPOINT
+from culturepark.runs.identity import make_head
+from culturepark.runs.outcomes import DATA_FILES, JOURNAL, read_version
+from culturepark.runs.upgrades import upgrade_journal
+
+
+def settle_folder(path: Path, fingerprint: str) -> Finding:
+    """Bring a folder in order before it is written to; the finding tells what was wrong with it.
+
+    An older journal is upgraded, damage is cut out and kept aside, an unfinished commit is cut. Raises ``OSError``.
+    """
+    for leftover in path.glob(".*.part"):
+        leftover.unlink()
+    if read_version(path) == 1:
+        (path / CHECKPOINT).unlink(missing_ok=True)
+        upgrade_journal(path / JOURNAL, make_head(fingerprint))
+    found = check_folder_files(path)
+    if fingerprint and found.fingerprint not in (None, "", fingerprint):
+        found = Finding(damage=[Damage(JOURNAL, "", "belongs to another run")])
+    if found.damage:
+        _keep_aside(path, found)
+    if found.fingerprint is None:
+        _write_head(path, found, make_head(fingerprint))
+        told = found.damage
+        found = check_folder_files(path)
+        found.damage = told
+    for name, end in zip((JOURNAL, *DATA_FILES), (found.end, *found.ends), strict=True):
+        _cut(path / name, end)
+    return found
+
+
+def _keep_aside(path: Path, found: Finding) -> None:
+    """Copy whatever will be cut into a new folder below ``damaged/``."""
+    (path / "damaged").mkdir(exist_ok=True)
+    taken = [int(p.name) for p in (path / "damaged").iterdir() if p.name.isdecimal()]
+    folder = path / "damaged" / str(max(taken, default=0) + 1)
+    folder.mkdir()
+    for name, end in zip((JOURNAL, *DATA_FILES), (found.end, *found.ends), strict=True):
+        source = path / name
+        if not source.exists() or source.stat().st_size <= end:
+            continue
+        with source.open("rb") as old, (folder / name).open("wb") as new:
+            old.seek(end)
+            shutil.copyfileobj(old, new, 1 << 20)
+    (path / CHECKPOINT).unlink(missing_ok=True)
+
+
+def _write_head(path: Path, found: Finding, head: bytes) -> None:
+    """Give the journal its first line: in a new folder, or in place of one that is damaged."""
+    journal = path / JOURNAL
+    temporary = path / f".{JOURNAL}.{os.getpid()}.part"
+    with temporary.open("wb") as file:
+        file.write(head)
+        for offset, raw in read_lines(journal):
+            if 0 < offset < found.end:
+                file.write(raw)
+    temporary.replace(journal)
+
+
+def _cut(path: Path, end: int) -> None:
+    """Cut what lies beyond; the journal goes first, so that no line vouches for what is gone."""
+    if path.exists() and path.stat().st_size > end:
+        with path.open("rb+") as file:
+            file.truncate(end)
