@@ -7,17 +7,24 @@ paid for. Answers that nobody asks for yet are kept until somebody does.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import secrets
 from collections.abc import Callable, Iterable
-from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from culturepark.errors import CallError, CultureParkError
+from culturepark.errors import CultureParkError
 from culturepark.llm.base import ChatClient, Reply, Request
-from culturepark.llm.batch_api import BatchApi, BatchGoneError, BatchStatus, LineFault, explain_line, explain_refusal
+from culturepark.llm.batch_api import (
+    BatchApi,
+    BatchGoneError,
+    BatchStatus,
+    LineFault,
+    copy_error,
+    explain_line,
+    explain_refusal,
+    name_request,
+)
 from culturepark.llm.batch_journal import BatchJournal, WaveRecord
 from culturepark.llm.gate import Draining, Gate
 from culturepark.llm.http import HttpClient
@@ -28,11 +35,6 @@ LIVE_PURPOSES = frozenset({"note", "turn", "moderate", "repair", "probe"})  # a 
 _REWORDINGS = 8
 _LOGGED_AFTER_S = 2.0  # an answer handed out is in the reply log, and on the disk, by then
 _LEAVE_S = 3.0
-
-
-def name_request(request: Request) -> str:
-    """The ``custom_id`` of a request: the same in every sitting, and short enough for every server (64)."""
-    return hashlib.sha256(f"{request.key}\0{request.hash()}".encode()).hexdigest()[:32]
 
 
 @dataclass(slots=True, eq=False)
@@ -88,7 +90,7 @@ class BatchClient:
             return await self._live.reply(request)
         self._take_up()
         if self._broken is not None:
-            raise _another(self._broken)
+            raise copy_error(self._broken)
         if self._gate.closed:
             raise Draining
         name = name_request(request)
@@ -289,7 +291,7 @@ class BatchClient:
         for name in names:
             for future in self._asked[name].waiting if name in self._asked else ():
                 if not future.done():
-                    future.set_exception(_another(error))
+                    future.set_exception(copy_error(error))
 
     def _break_with(self, error: Exception) -> None:
         self._broken = self._broken or error
@@ -305,9 +307,3 @@ class BatchClient:
                 requests = sum(len(wave.record.ids) for wave in waves)
                 self._say(f"{len(waves)} batches with {requests} requests go on at the server; resume to take them up.")
             self._fail(list(self._asked), Draining())
-
-
-def _another(error: Exception) -> Exception:
-    """The same error once more: each waiter needs its own, for those who catch it may add to it."""
-    fresh = copy(error) if not isinstance(error, CallError) else CallError(str(error), error.kind, error.retry_after)
-    return fresh.with_traceback(None)

@@ -5,9 +5,11 @@ One call is one try; who calls decides about more. Answers come without secrets.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -185,6 +187,11 @@ class BatchApi:
         raise error_for(fault, self.http.where)
 
 
+def name_request(request: Request) -> str:
+    """The ``custom_id`` of a request: the same in every sitting, and short enough for every server (64)."""
+    return hashlib.sha256(f"{request.key}\0{request.hash()}".encode()).hexdigest()[:32]
+
+
 def explain_line(found: LineFault, where: str) -> CultureParkError:
     """The error for a request that a batch left unanswered."""
     if found.code == "batch_expired":
@@ -202,6 +209,12 @@ def explain_refusal(status: BatchStatus, where: str) -> EndpointError:
     if "quota" in said or "billing" in said:
         return EndpointError(f"{where} says the quota is used up ({said}); add credit, then resume")
     return EndpointError(f"{where} refused a batch ({said}); mend that (--model?) or leave out --batch, then resume")
+
+
+def copy_error(error: Exception) -> Exception:
+    """The same error once more: each waiter needs its own, for those who catch it may add to it."""
+    fresh = copy(error) if not isinstance(error, CallError) else CallError(str(error), error.kind, error.retry_after)
+    return fresh.with_traceback(None)
 
 
 def _need_id(answer: Mapping[str, Any], where: str) -> str:

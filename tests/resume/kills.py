@@ -20,7 +20,7 @@ from tests.resume.test_stops import ENVIRONMENT, read_stats
 
 FAULTS = (
     *("--p-500", "0.05", "--p-429", "0.05", "--retry-after", "0.1", "--p-reset", "0.02"),
-    *("--p-stall", "0.02", "--stall-s", "8", "--p-badjson", "0.03", "--p-empty", "0.01"),
+    *("--p-stall", "0.02", "--stall-s", "12", "--p-badjson", "0.03", "--p-empty", "0.01"),
 )
 CONCURRENCY = 8
 
@@ -44,7 +44,7 @@ def write_command(url: str, folder: Path, n: int) -> list[str]:
     """The arguments of ``culturepark`` for the run in ``folder``."""
     command = ["generate", "--cultures", "arab,korean", "--n", str(n), "--topics", "family", "--turns", "4"]
     command += ["--model", "fake-model", "--base-url", url, "--encoder", "none", "--concurrency", str(CONCURRENCY)]
-    return [*command, "--timeout", "4", "--progress", "plain", "-o", str(folder)]
+    return [*command, "--timeout", "8", "--progress", "plain", "-o", str(folder)]
 
 
 def start_run(url: str, folder: Path, n: int) -> subprocess.Popen[str]:

@@ -27,12 +27,11 @@ def test_27_kills_over_one_run(tmp_path: Path) -> None:
         assert code == 0, err
         code, _, err = finish(beside)
         assert code == 0, err
-        stats, calm_stats = read_stats(url), read_stats(calm_url)
+        stats = read_stats(url)
     assert not done.troubles, done.troubles
     assert done.kills >= 25 and done.signals["SIGKILL"] >= 20, done
     assert done.signals["SIGTERM"] and done.signals["SIGINT"] and done.early, done
     assert all(stats[f"fault_{kind}"] > 0 for kind in ("500", "429", "reset", "stall", "badjson")), stats
-    assert calm_stats["asked_again"] == 0
     assert stats["asked_again"] <= sum(done.in_flight), "more was asked twice than was in flight at the kills"
     assert max(done.in_flight) <= CONCURRENCY
     killed, calm = load_run(tmp_path / "killed"), load_run(tmp_path / "calm")

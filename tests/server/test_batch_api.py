@@ -12,8 +12,8 @@ import pytest
 
 from culturepark.errors import CallError, EndpointError
 from culturepark.llm.base import Reply, Request, Sampling
-from culturepark.llm.batch import BatchClient, name_request
-from culturepark.llm.batch_api import BatchApi
+from culturepark.llm.batch import BatchClient
+from culturepark.llm.batch_api import BatchApi, name_request
 from culturepark.llm.batch_journal import BatchJournal
 from culturepark.llm.gate import Draining, Gate
 from culturepark.llm.http import HttpClient
