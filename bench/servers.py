@@ -71,11 +71,22 @@ def serve(load: Load, *more: str, own: bool = False) -> Iterator[Stand]:
         process = subprocess.Popen([*command, *more], stdout=subprocess.DEVNULL)
         try:
             deadline = time.monotonic() + 30
-            while not (port_file.exists() and port_file.read_text().strip()):
+            while not (stand := _look(name, port_file)):
                 if process.poll() is not None or time.monotonic() > deadline:
                     raise SystemExit(f"{name} did not start")
                 time.sleep(0.02)
-            yield Stand(name, f"http://127.0.0.1:{port_file.read_text().strip().split(':')[-1].strip('/v1')}/v1")
+            yield stand
         finally:
             process.terminate()
             process.wait()
+
+
+def _look(name: str, port_file: Path) -> Stand | None:
+    """The server, once it answers at the port it wrote; a port that is half written answers nobody."""
+    try:
+        port = int(port_file.read_text())
+        stand = Stand(name, f"http://127.0.0.1:{port}/v1")
+        stand.stats()
+    except (OSError, ValueError):
+        return None
+    return stand

@@ -142,6 +142,7 @@ async def _hold(prepared: Any, task: Task, part: slice) -> Figures:
     from culturepark.runs.runner import Runner
     from culturepark.runs.sieve import Sieve
     from culturepark.runs.stack import Hooks, connect
+    from culturepark.runs.station import Place
     from culturepark.runs.work import Workshop
 
     config = prepared.config.model_copy(update={"workers": task.workers})
@@ -161,9 +162,8 @@ async def _hold(prepared: Any, task: Task, part: slice) -> Figures:
             connect(config, served, ReplyLog(replies, hooks.shard_of), hooks, money, task.in_flight)
         )
         workshop = Workshop(config, prepared.sources, engine.setup, engine.client, prepared.prompts, prepared.tools)
-        maker = await stack.enter_async_context(
-            open_maker(workshop, engine, prepared.path, replies, None, runner.order, print)
-        )
+        place = Place(prepared.path, replies)
+        maker = await stack.enter_async_context(open_maker(workshop, engine, place, runner.order, print))
         sieve = Sieve(prepared.tools, workshop)
         cpu, began = measure_cpu(), time.monotonic()
         watcher = asyncio.create_task(_watch_half(runner, maker, 9 * len(plan.slots)))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from culturepark.language import LanguagePack, is_wrong_language, split_sentences, words
+from culturepark.language.phrases import fold
 from culturepark.llm.base import Reply
 
 # What the model is told when a turn is sent back, by reason code.
@@ -113,7 +114,7 @@ def find_fault(
 
 def speaks_as(name: str, text: str) -> bool:
     """Does a line, or a sentence inside the text, begin with a name and a colon?"""
-    if ":" not in text and "\uff1a" not in text:
+    if (":" not in text and "\uff1a" not in text) or fold(name) not in fold(text):
         return False
     begins, aside = r"(?:^|\n|[.!?\u2026\"\u201d)]\s)\W{0,6}", r"\W{0,3}(?:\([^)\n]{1,40}\)\W{0,2})?"
     return bool(re.search(rf"{begins}{re.escape(name)}{aside}\s*[:\uff1a]", text, re.IGNORECASE))

@@ -6,7 +6,7 @@ Limits: phrases are regular expressions on the surface of a text; irony and para
 from __future__ import annotations
 
 import re
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, field_validator
@@ -155,6 +155,7 @@ def load_language(name: str) -> LanguagePack:
     return load_yaml_model(path, LanguagePack)
 
 
+@lru_cache(maxsize=256)
 def find_language(tag: str) -> LanguagePack | None:
     """The pack for a BCP-47 tag such as ``ko-KR``; region and script are not looked at. Nothing if there is none."""
     wanted = tag.replace("_", "-").split("-")[0].lower()

@@ -107,7 +107,9 @@ class Reporter:
         if state != "stopped":  # a stopped run is measured when it is done
             sources = prepared.sources
             run = Run(prepared.path)
-            self._measures = measure_run(run, sources.topics, sources.profiles, prepared.tools.encoder)
+            self._measures = measure_run(
+                run, sources.topics, sources.profiles, prepared.tools.encoder, meanings=prepared.tools.meanings
+            )
             manifest = self.write(state)
         try:
             replace_file(prepared.path / "stances.csv", write_stances(rows))
