@@ -64,8 +64,13 @@ class BatchClient:
         outage_s: float = 90.0,
         scout: bool = True,
         say: Callable[[str], None] = lambda text: None,
+        on_attach: Callable[[str], None] = lambda key: None,
     ) -> None:
-        """``every_s`` lies between two looks at a batch; those in ``journal`` are taken up with the first call."""
+        """``every_s`` lies between two looks at a batch; those in ``journal`` are taken up with the first call.
+
+        ``on_attach`` is told the key of each call that an earlier process has sent: it is not paid a second time.
+        """
+        self._on_attach = on_attach
         self._api, self._live, self._gate, self._mode = BatchApi(http), live, gate, mode
         self._journal, self._say, self._every_s, self._scout = BatchJournal(journal), say, every_s, scout
         self._steps = WaveSteps(self._api, self._journal, gate, say, every_s, outage_s)
@@ -103,6 +108,7 @@ class BatchClient:
             self._watch = asyncio.create_task(self._watch_gate())
         try:
             if name in self._place:
+                self._on_attach(request.key)
                 self._deliver(name)
             else:
                 self._gatherer.add(name, request)

@@ -134,7 +134,10 @@ async def execute(config: RunConfig, display: Display) -> Run:
 
 def open_folder(prepared: Prepared, say: Callable[[str], None]) -> RunFolder:
     """Open the folder of a run for writing and tell the user what was damaged in it."""
-    folder = RunFolder(prepared.path, prepared.config.durability == "power", prepared.fingerprint)
+    config = prepared.config
+    folder = RunFolder(prepared.path, config.durability == "power", prepared.fingerprint, config.retry_failed)
+    if folder.made_again:
+        say(f"Going back {folder.made_again} dialogues, to before the first failure; what was answered is replayed.")
     if folder.damage:
         say(folder.describe_damage())
     return folder

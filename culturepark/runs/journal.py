@@ -22,7 +22,7 @@ from culturepark.runs.checkpoint import Checkpoint
 from culturepark.runs.counts import Counts
 from culturepark.runs.identity import Identity, dump_manifest, read_identity, read_manifest, write_identity
 from culturepark.runs.lock import take_lock
-from culturepark.runs.mending import settle_folder
+from culturepark.runs.mending import cut_failed, settle_folder
 from culturepark.runs.outcomes import DATA_FILES, JOURNAL, Commit, describe_commit, read_journal
 
 __all__ = ["DATA_FILES", "Commit", "Counts", "RunFolder", "read_journal", "read_manifest", "take_lock"]
@@ -39,8 +39,10 @@ class RunFolder:
     too, up to the last 64 dialogues or second.
     """
 
-    def __init__(self, path: Path, durable: bool = False, fingerprint: str = "") -> None:
+    def __init__(self, path: Path, durable: bool = False, fingerprint: str = "", retry_failed: bool = False) -> None:
         """Open or make the folder of the run ``fingerprint``, take the lock, mend what is damaged.
+
+        ``retry_failed`` takes the run back to before its first failed candidate.
 
         Raises ``DataError`` when the folder cannot be written and ``ConfigError`` when another process works on it.
         """
@@ -59,6 +61,10 @@ class RunFolder:
         self._lock = take_lock(path / ".lock")
         try:
             found = settle_folder(path, fingerprint)
+            self.made_again = cut_failed(path) if retry_failed else 0
+            if self.made_again:
+                told, found = found.damage, settle_folder(path, fingerprint)
+                found.damage = told
             if fingerprint and read_identity(path) is None:
                 write_identity(path, Identity(fingerprint, _now()), durable)
             self._files = [(path / name).open("ab", buffering=0) for name in (*DATA_FILES, JOURNAL)]

@@ -10,7 +10,7 @@ from culturepark.files import read_lines
 from culturepark.runs.check import Damage, Finding, check_folder_files
 from culturepark.runs.checkpoint import NAME as CHECKPOINT
 from culturepark.runs.identity import make_head
-from culturepark.runs.outcomes import DATA_FILES, JOURNAL, read_version
+from culturepark.runs.outcomes import DATA_FILES, JOURNAL, read_version, walk_journal
 from culturepark.runs.upgrades import upgrade_journal
 
 
@@ -72,3 +72,29 @@ def _cut(path: Path, end: int) -> None:
     if path.exists() and path.stat().st_size > end:
         with path.open("rb+") as file:
             file.truncate(end)
+
+
+def cut_failed(path: Path) -> int:
+    """Take a run back to before its first failed candidate; returns how many dialogues are made again.
+
+    What was answered lies in the reply log, so only calls that had failed are made anew. Derived files that tell of
+    more are dropped first: whatever happens on the way, the folder stays one that resumes. Raises ``OSError``.
+    """
+    ends, start, dropped = [0] * len(DATA_FILES), 0, 0
+    for row in walk_journal(path / JOURNAL):
+        if row.line is None:
+            break
+        if row.is_head:
+            continue
+        if dropped or row.line["failed"]:
+            start = start if dropped else row.end - len(row.raw)
+            dropped += 1
+        else:
+            ends = row.line["ends"]
+    if not dropped:
+        return 0
+    for name in ("manifest.json", CHECKPOINT):
+        (path / name).unlink(missing_ok=True)
+    for name, end in zip((JOURNAL, *DATA_FILES), (start, *ends), strict=True):
+        os.truncate(path / name, end)
+    return dropped

@@ -30,7 +30,7 @@ from culturepark.runs.engines import OPENAI_URL, UNJUDGED_REMARK, Say, Served, h
 from culturepark.runs.money import Money
 from culturepark.runs.work import ModelSetup
 
-BATCH_TALKS = 5000  # talks open at once when calls wait for batches
+BATCH_TALKS = 600  # talks open when calls wait for batches, towards the end three times as many: 0.25 MB each
 
 
 @dataclass
@@ -108,6 +108,7 @@ class _Stack:
             every_s=self._config.batch_every,
             outage_s=self._config.outage_patience,
             say=self._hooks.say,
+            on_attach=self._money.recover,
         )
         self._hooks.is_batched.append(batch.is_batched)
         return batch
