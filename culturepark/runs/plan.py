@@ -246,7 +246,10 @@ def _pick_scene(draft: Draft, number: int, style: str, topic: str) -> str:
     if style == "classic":
         return ""
     theme = draft.topics[topic].theme
-    fitting = [s.id for s in draft.scenes.values() if style in s.styles and (not s.themes or theme in s.themes)]
+    if (style, theme) not in draft.scene_lists:
+        fitting = [s.id for s in draft.scenes.values() if style in s.styles and (not s.themes or theme in s.themes)]
+        draft.scene_lists[style, theme] = fitting
+    fitting = draft.scene_lists[style, theme]
     if not fitting:
         raise ConfigError(f"no scene fits style {style!r} and theme {theme!r}; add one under scenarios/scenes")
     return random.Random(f"{draft.settings.seed}/scene/{number}").choice(fitting)
@@ -284,7 +287,9 @@ def _next_country(draft: Draft, pack: Pack, topic: str, beside: Seat | None) -> 
     key = f"{draft.settings.seed}/country/{pack.culture}/{topic}/{pack.code}"
     if beside is None or beside.code is None:
         cell = (pack.culture, topic, pack.code)
-        point = (random.Random(key).random() + draft.people[cell] * 0.6180339887498949) % 1
+        if cell not in draft.starts:
+            draft.starts[cell] = random.Random(key).random()
+        point = (draft.starts[cell] + draft.people[cell] * 0.6180339887498949) % 1
         draft.people[cell] += 1
         ends = zip(likely, accumulate(likely.values()), strict=True)
         return next((country for country, end in ends if point < end), list(likely)[-1])
@@ -298,6 +303,9 @@ def _next_country(draft: Draft, pack: Pack, topic: str, beside: Seat | None) -> 
 
 def _country_shares(draft: Draft, culture: str, code: int, topic: str) -> dict[str, float]:
     """How the people of a culture who give an answer spread over its countries (sum 1)."""
+    known = draft.country_shares.get((culture, topic, code))
+    if known is not None:
+        return known
     record = draft.topics[topic]
     survey = draft.surveys[record.survey]
     found = {}
@@ -305,7 +313,9 @@ def _country_shares(draft: Draft, culture: str, code: int, topic: str) -> dict[s
         figures = survey.shares(country, record.item)
         if figures and figures.share(code) > 0:
             found[country] = weight * figures.share(code)
-    return {country: share / sum(found.values()) for country, share in found.items()}
+    shares = {country: share / sum(found.values()) for country, share in found.items()}
+    draft.country_shares[culture, topic, code] = shares
+    return shares
 
 
 def replace_slot(slot: Slot, missing: Sequence[int], numbers: int) -> Slot:

@@ -55,6 +55,10 @@ class Draft:
     guests: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     people: dict[Cell, int] = field(default_factory=lambda: defaultdict(int))
     weights: dict[str, dict[str, float]] = field(default_factory=dict)
+    # Found once and looked up for each of perhaps a hundred thousand talks.
+    country_shares: dict[Cell, dict[str, float]] = field(default_factory=dict)
+    starts: dict[Cell, float] = field(default_factory=dict)
+    scene_lists: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
 
 def find_askable(draft: Draft) -> tuple[dict[str, list[str]], dict[str, tuple[str, ...]]]:
