@@ -43,10 +43,15 @@ def compare(options: argparse.Namespace, folder: Path) -> int:
         finish(start_run(url, folder / "calm", options.n))
         calm_stats = read_stats(url)
     began = time.monotonic()
-    share = max(1, calm_stats["requests"] // (options.kills + options.kills // 5))
     with serve(folder, *server) as url, closing(Nursery(folder, ENVIRONMENT)) as nursery:
         done = kill_often(
-            url, folder / "killed", options.n, options.kills, options.seed, share, None if options.whole else nursery
+            url,
+            folder / "killed",
+            options.n,
+            options.kills,
+            options.seed,
+            calm_stats["requests"],
+            None if options.whole else nursery,
         )
         finish(start_run(url, folder / "killed", options.n))
         stats = read_stats(url)

@@ -54,19 +54,21 @@ def start_run(url: str, folder: Path, n: int) -> subprocess.Popen[str]:
 
 
 def kill_often(
-    url: str, folder: Path, n: int, kills: int, seed: int, share: int, nursery: Nursery | None = None
+    url: str, folder: Path, n: int, kills: int, seed: int, calls: int, nursery: Nursery | None = None
 ) -> Killing:
     """Kill the run ``kills`` times, if it lasts so long.
 
-    Each process is ended after a random number of calls at the server (about ``share`` of them), some so early that
-    they have made none. One in eight is asked to stop (SIGTERM or SIGINT), the others are killed. With a ``nursery``
-    only those that are killed early are started from nothing.
+    ``calls`` is what an undisturbed run makes: each process is ended after a random number of calls at the server,
+    such that all kills fit into the run, and some so early that they have made none. One in eight is asked to stop
+    (SIGTERM or SIGINT), the others are killed. With a ``nursery`` only those that are killed early are started from
+    nothing.
     """
     chance = random.Random(seed)
     done = Killing()
     while done.kills < kills:
         before = read_stats(url)["requests"]
-        early = chance.random() < 0.1
+        share = max(1.0, 0.7 * (calls - before) / (kills - done.kills))
+        early = chance.random() < 0.1 and done.kills % 8 != 5
         process: subprocess.Popen[str] | Child
         if early or nursery is None:
             process = start_run(url, folder, n)
@@ -76,7 +78,7 @@ def kill_often(
             _wait(process, chance.uniform(0.05, 1.0))
         else:
             _wait_for_calls(process, url, before + int(chance.uniform(1, 2 * share + 1)), chance.uniform(0.0, 0.05))
-        name = chance.choice(("SIGTERM", "SIGINT")) if chance.random() < 0.125 and not early else "SIGKILL"
+        name = {5: "SIGTERM", 13: "SIGINT"}.get(done.kills % 16, "SIGKILL")
         if process.poll() is None and name == "SIGKILL":
             process.send_signal(signal.SIGSTOP)
             stats = read_stats(url)

@@ -50,7 +50,7 @@ def test_money_is_counted_to_the_last_cent_and_held(tmp_path: Path, calm: Path) 
     with serve(tmp_path, "--seed", "3") as url:
         code, _, err = finish(start(url, tmp_path / "run", "--prices", str(prices), "--max-cost", "0.05"))
         assert code == 5, err
-        assert "the ceiling of $0.05 (--max-cost) is reached" in err
+        assert "the ceiling of $0.0500 (--max-cost) is reached" in err
         spend = load_run(tmp_path / "run").manifest["spend"]["all"]
         assert 0.03 < spend["usd"] <= 0.05
         code, _, err = finish(start(url, tmp_path / "run", "--prices", str(prices), "--max-cost", "50"))

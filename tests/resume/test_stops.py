@@ -125,7 +125,7 @@ def test_killed_while_judging_gives_the_same_bytes(tmp_path: Path) -> None:
     faults = ("--models", "fake-model,second", "--seed", "5", *FAULTS, "--latency-s", "0.03")
     with serve(tmp_path, *faults) as url:
         for step, number in (("verify", 1), ("harm/second", 2), ("fit/fake-model", 4), ("fit/", 30)):
-            process = start(url, tmp_path / "killed", *panel)
+            process = start(url, tmp_path / "killed", *panel, "--concurrency", "1")  # so that some talks end early
             kill_after(process, tmp_path / "killed", step, number)
         assert load_run(tmp_path / "killed").counts().accepted > 0
         code, _, err = finish(start(url, tmp_path / "killed", *panel))
@@ -136,8 +136,12 @@ def test_killed_while_judging_gives_the_same_bytes(tmp_path: Path) -> None:
         assert code == 0, err
     killed, calm = load_run(tmp_path / "killed"), load_run(tmp_path / "calm")
     assert read_data(killed) == read_data(calm)
-    for name in ("journal.jsonl", "report.md", "review.jsonl", "stances.csv"):
+    for name in ("journal.jsonl", "review.jsonl", "stances.csv"):
         assert (killed.path / name).read_bytes() == (calm.path / name).read_bytes(), name
+    # What the kills have cost is told, and differs; all else in the report is the same.
+    reports = [(run.path / "report.md").read_text(encoding="utf-8").split("\n## ") for run in (killed, calm)]
+    kept = [[part for part in parts if not part.startswith("Money")] for parts in reports]
+    assert kept[0] == kept[1] and len(kept[0]) == len(reports[0]) - 1
     check_books(killed)
     check_books(calm)
 
