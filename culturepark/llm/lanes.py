@@ -23,6 +23,7 @@ Turn: TypeAlias = "Future[tuple[Lane, int]]"  # what a waiting call is given: th
 
 _SLOW = 5.0  # times the running median
 _SLOW_FROM = 20  # calls before the median is trusted
+_SLOW_LEAST_S = 1.0  # what takes less is not worth telling
 
 
 def ignore_flow(kind: str, server: str, model: str, details: Mapping[str, Any]) -> None:
@@ -134,7 +135,7 @@ class Lane:
         if not self._median:
             self._median = seconds
             return
-        if self.calls > _SLOW_FROM and seconds > _SLOW * self._median:
+        if self.calls > _SLOW_FROM and seconds > max(_SLOW_LEAST_S, _SLOW * self._median):
             details = {"key": request.key, "seconds": round(seconds, 3), "median": round(self._median, 3)}
             self.tell("slow", details)
         self._median *= 1.05 if seconds > self._median else 1 / 1.05
