@@ -6,9 +6,10 @@ Used by every transport, so that a refused key or a full context ends the same w
 from __future__ import annotations
 
 import math
+import os
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -19,6 +20,13 @@ from culturepark.errors import CallError, CultureParkError, EndpointError
 RETRY_AFTER_CAP_S = 120.0
 _MESSAGE_CHARS = 200
 _KEY_LIKE = re.compile(r"\b(?:(?:sk|pk|rk|gsk|hf|xai|nvapi|csk)[-_][\w*.\-]{4,}|AIza[\w\-]{8,}|eyJ[\w\-.]{16,})")
+# What stands behind such a word is a secret, whatever it looks like.
+_CREDENTIAL = re.compile(
+    r"(\b(?:bearer|basic)\s+|\b(?:api[_-]?key|access[_-]?token|token|secret|password|passwd|pwd)[\"']?\s*[:=]\s*[\"']?"
+    r"|://[^\s/:@]+:)(?!\*\*\*)[^\s\"',;&@]{6,}",
+    re.IGNORECASE,
+)
+_SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
 _CONTEXT = re.compile(
     r"context[_ ]length|context window|context size|context_size|maximum context|prompt is too long"
     r"|too many (?:input )?tokens",
@@ -101,12 +109,24 @@ def show_url(url: str) -> str:
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}{parts.path}"
 
 
+def _list_environment_secrets() -> Iterator[str]:
+    """Values of environment variables that are named like secrets: a server may repeat another server's key."""
+    for name, value in os.environ.items():
+        if len(value) >= 8 and _SECRET_NAME.search(name):
+            yield value
+
+
 def clean_message(text: str, secrets: Iterable[str] = ()) -> str:
-    """At most 200 characters in one line, with every secret and everything like an API key masked."""
-    for secret in sorted(secrets, key=len, reverse=True):
+    """At most 200 characters in one line, with every secret, and all that looks like one, masked.
+
+    Secrets are those given, values of environment variables named like keys, and what stands behind "Bearer",
+    "password=" and the like.
+    """
+    for secret in sorted({*secrets, *_list_environment_secrets()}, key=len, reverse=True):
         if len(secret) >= 4:
             text = text.replace(secret, "***")
-    text = " ".join(_KEY_LIKE.sub("***", text).split())
+    text = _CREDENTIAL.sub(r"\1***", _KEY_LIKE.sub("***", text))
+    text = " ".join(text.split())
     return text if len(text) <= _MESSAGE_CHARS else text[: _MESSAGE_CHARS - 3] + "..."
 
 

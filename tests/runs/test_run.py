@@ -259,3 +259,12 @@ def test_the_example_runs(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, env=ENVIRONMENT)
     assert done.returncode == 0, done.stderr
     assert "20 accepted" in done.stdout and "num_rows: 20" in done.stdout
+
+
+@pytest.mark.parametrize("concurrency", [1, 3, 200])
+def test_how_many_calls_are_in_flight_changes_no_byte(tmp_path: Path, run_once: Make, concurrency: int) -> None:
+    """Replacements may begin before the last planned talks; what comes of them does not depend on when."""
+    usual = run_once(tmp_path / "usual", n=60, topics="family,work_as_duty")
+    other = run_once(tmp_path / "other", n=60, topics="family,work_as_duty", concurrency=concurrency)
+    assert usual.counts().rejected > 0, "there is nothing to replace"
+    assert read_data(other) == read_data(usual)
