@@ -74,8 +74,9 @@ class Crew:
         self._open: dict[str, int] = {member.name: 0 for member in members}
         self._held: dict[int, Member] = {}
         self._hired = len(members)
-        self._losing = asyncio.Lock()
+        self._hiring: set[asyncio.Task[None]] = set()
         self._shut = False
+        self._why = ""  # what became of the last one lost
 
     async def talk(self, position: int, slot: Slot) -> Draft:
         """Have the talk of a slot held by the worker with the least to do."""
@@ -88,6 +89,8 @@ class Crew:
     def shut(self) -> None:
         """Let no worker begin a new call."""
         self._shut = True
+        for task in self._hiring:
+            task.cancel()
         for member in self._members:
             member.shut()
 
@@ -106,7 +109,10 @@ class Crew:
         return {"all": empty, **total}
 
     async def close(self) -> None:
-        """End all workers."""
+        """End all workers, and the search for others."""
+        for task in self._hiring:
+            task.cancel()
+        await asyncio.gather(*self._hiring, return_exceptions=True)
         await asyncio.gather(*(member.close() for member in self._members))
         for member in self._members:
             self._on_end(member)
@@ -116,12 +122,12 @@ class Crew:
             if self._shut:
                 raise Draining
             if member is None or member not in self._members:
-                member = min(self._members, key=lambda m: self._open[m.name])
+                member = await self._choose()
             self._open[member.name] += 1
             try:
                 outcome = await member.do(replace(job, ending=self._order.ending))
             except WorkerLost as lost:
-                await self._replace(member, str(lost))
+                self._drop(member, str(lost))
                 job = replace(job, taken_over=True)
                 continue
             finally:
@@ -130,30 +136,44 @@ class Crew:
                 self._held[job.position] = member
             return outcome.unwrap()
 
-    async def _replace(self, member: Member, why: str) -> None:
-        """Another worker for a lost one; the others go on with its jobs meanwhile."""
-        async with self._losing:
-            if member not in self._members:
-                return
-            self._members.remove(member)
-            self._past.append(member)
-            self._on_end(member)
-            self._held = {position: m for position, m in self._held.items() if m is not member}
+    async def _choose(self) -> Member:
+        """The worker with the least to do; waits for one that is being hired when there is none."""
+        while not self._members:
+            if not self._hiring:
+                raise EndpointError(
+                    f"all workers are lost ({self._why}); what is done is saved, the same command goes on"
+                )
+            await asyncio.wait(self._hiring, return_when=asyncio.FIRST_COMPLETED)
             if self._shut:
                 raise Draining
-            lost = len(self._past)
-            if lost <= _REHIRES:
-                self._say(f"Worker {member.name} is lost ({why}); another takes over its talks.")
-                try:
-                    fresh = await self._hire(self._hired)
-                except (WorkerLost, EndpointError) as error:
-                    self._say(f"No worker could be started in its place ({error}).")
-                else:
-                    self._hired += 1
-                    self._open[fresh.name] = 0
-                    self._members.append(fresh)
-            if not self._members:
-                raise EndpointError(f"all workers are lost ({why}); what is done is saved, the same command goes on")
+        return min(self._members, key=lambda m: self._open[m.name])
+
+    def _drop(self, member: Member, why: str) -> None:
+        """Look for another worker in place of a lost one; the others go on with its jobs meanwhile."""
+        if member not in self._members:
+            return
+        self._why = why
+        self._members.remove(member)
+        self._past.append(member)
+        self._on_end(member)
+        self._held = {position: m for position, m in self._held.items() if m is not member}
+        if self._shut or len(self._past) > _REHIRES:
+            return
+        self._say(f"Worker {member.name} is lost ({why}); others take over its talks.")
+        task = asyncio.create_task(self._rehire(self._hired))
+        self._hired += 1
+        self._hiring.add(task)
+        task.add_done_callback(self._hiring.discard)
+
+    async def _rehire(self, number: int) -> None:
+        # A cluster may have no room for it until a machine comes back: nobody waits for this but an empty crew.
+        try:
+            fresh = await self._hire(number)
+        except (WorkerLost, EndpointError) as error:
+            self._say(f"No worker could be started in its place ({error}).")
+            return
+        self._open[fresh.name] = 0
+        self._members.append(fresh)
 
 
 def _add(total: dict[str, Any], numbers: dict[str, Any]) -> None:

@@ -90,6 +90,7 @@ class Lender:
 
     def _serve(self) -> None:
         """Lend to whoever needs it, or find out that nothing is left."""
+        first = True
         for loan in self._loans.values():
             needed = loan.account.needed
             if needed is None:
@@ -97,12 +98,16 @@ class Lender:
             if self._refused or self._purse.exhausted:
                 loan.borrower.refuse()
                 continue
+            if loan.asked_back:  # what it has is on its way here
+                first = False
+                continue
             least = _apply(lambda need, idle: max(0, need - idle), needed, loan.account.idle)
             amount = next((a for a in (_apply(max, least, self._share()), least) if self._purse.reserve(a)), None)
             if amount is not None:
                 self._lend(loan, amount)
-            elif not self._call_back(loan) and self._is_quiet():
+            elif not self._call_back(loan, first) and self._is_quiet():
                 self._end(least)
+            first = False
 
     def _lend(self, loan: _Loan, amount: Amount) -> None:
         loan.lent += amount
@@ -117,20 +122,26 @@ class Lender:
         left = {p: 0 if (most := getattr(purse.ceiling, p)) is None else most - getattr(used, p) for p in _PARTS}
         return Amount(**{p: max(0, number // parts) for p, number in left.items()})
 
-    def _call_back(self, needy: _Loan) -> bool:
-        """Ask others for what lies idle; says whether anything may come."""
+    def _call_back(self, needy: _Loan, first: bool) -> bool:
+        """Ask others for what lies idle; says whether anything may come.
+
+        Only the first in need may take from others in need: else they take from one another for ever.
+        """
         waiting = False
         for loan in self._loans.values():
             if loan is not needy and loan.account.idle != Amount():
                 waiting = True
-                if not loan.asked_back:
+                if not loan.asked_back and (first or loan.account.needed is None):
                     loan.asked_back = True
                     loan.borrower.take_back()
         return waiting
 
     def _is_quiet(self) -> bool:
-        """Is no call under way anywhere whose rest could come back?"""
-        return all(loan.account.under_way == Amount() for loan in self._loans.values())
+        """Does all that is lent lie idle? What does not is under way, or told of late, and may come back."""
+        parts = [p for p in _PARTS if getattr(self._purse.ceiling, p) is not None]
+        return all(
+            getattr(loan.lent, p) <= getattr(loan.account.idle, p) for loan in self._loans.values() for p in parts
+        )
 
     def _end(self, amount: Amount) -> None:
         self._refused = True

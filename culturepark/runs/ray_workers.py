@@ -95,6 +95,9 @@ class RayWorker:
             kind, message = await actor.open.remote()
         except ray.exceptions.RayError as error:
             raise WorkerLost(_describe(error)) from None
+        except asyncio.CancelledError:  # it waited for room until nobody needed it any more
+            ray.kill(actor)
+            raise
         if kind:
             known = getattr(errors, kind, errors.CultureParkError)
             raise known(message)

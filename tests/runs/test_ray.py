@@ -96,9 +96,13 @@ def test_a_lost_machines_talks_are_taken_up_by_the_other(tmp_path: Path) -> None
         wait_for_cluster(2)
         flags = ("--executor", "ray", "--ray-address", f"{HEAD}:{PORT}", "--workers", "2")
         process = start(url, tmp_path / "run", *flags)
-        wait_for(lambda: read_stats(url)["requests"] > 60, process)
-        lose(other)
-        out, err = process.communicate(timeout=300)
+        try:
+            wait_for(lambda: read_stats(url)["requests"] > 60, process)
+            lose(other)
+            _, err = process.communicate(timeout=300)
+        finally:
+            process.kill()
+            process.communicate()
         assert process.returncode == 0, err
         assert "Traceback" not in err
         assert "is lost" in err

@@ -97,6 +97,47 @@ async def test_a_lost_workers_jobs_are_taken_over_and_it_is_replaced() -> None:
     assert crew.snapshot()["turn"]["errors"] == {"rate": 3}
 
 
+async def test_nobody_waits_for_a_worker_the_cluster_has_no_room_for() -> None:
+    ended: list[int] = []
+
+    async def hire(number: int) -> Worker:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(number)
+        raise AssertionError
+
+    workers = [Worker("w0"), Worker("w1")]
+    workers[0].lost = True
+    crew = Crew(list(workers), hire, Order(), lambda text: None)
+    await asyncio.wait_for(asyncio.gather(*(crew.talk(k, slot(k)) for k in range(4))), 5)
+    await asyncio.wait_for(crew.close(), 5)
+    assert ended == [2] and workers[1].closed
+
+
+@pytest.mark.parametrize("end", ["hired", "shut"])
+async def test_an_empty_crew_waits_for_the_worker_being_hired(end: str) -> None:
+    room = asyncio.Event()
+
+    async def hire(number: int) -> Worker:
+        await room.wait()
+        return Worker(f"w{number}")
+
+    first = Worker("w0")
+    first.lost = True
+    crew = Crew([first], hire, Order(), lambda text: None)
+    talk = asyncio.create_task(crew.talk(0, slot(0)))
+    await asyncio.sleep(0.02)
+    assert not talk.done()
+    if end == "hired":
+        room.set()
+        await asyncio.wait_for(talk, 5)
+    else:
+        crew.shut()
+        with pytest.raises(Draining):
+            await asyncio.wait_for(talk, 5)
+
+
 async def test_a_draft_of_a_lost_worker_is_examined_by_another() -> None:
     crew, workers, _ = make_crew()
     draft = await crew.talk(0, slot(0))

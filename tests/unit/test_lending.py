@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,28 +16,40 @@ from culturepark.runs.lending import Account, Borrowed, Borrower, Lender
 
 
 class Worker:
-    """A borrower in this process; messages between it and the lender take a turn of the loop."""
+    """A borrower in this process; messages between it and the lender take a turn of the loop, or ``late`` seconds."""
 
-    def __init__(self, name: str, lender: Lender, ceiling: Ceiling) -> None:
-        self.name, self._lender = name, lender
+    def __init__(self, name: str, lender: Lender, ceiling: Ceiling, late: float = 0) -> None:
+        self.name, self._lender, self._late = name, lender, late
         self.borrowed = Borrowed(ceiling, self._tell)
         self.silent = False
 
+    def _send(self, take: Callable[[], None]) -> None:
+        asyncio.get_running_loop().call_later(self._late, take)
+
     def _tell(self) -> None:
-        asyncio.get_running_loop().call_soon(self.report)
+        account = self.borrowed.account()
+        self._send(lambda: self._lender.note(self, account))
 
     def report(self) -> None:
         if not self.silent:
             self._lender.note(self, self.borrowed.account())
 
+    def report_late(self) -> None:
+        if not self.silent:
+            self._tell()
+
     def lend(self, amount: Amount) -> None:
-        asyncio.get_running_loop().call_soon(self.borrowed.lend, amount)
+        self._send(lambda: self.borrowed.lend(amount))
 
     def refuse(self) -> None:
-        asyncio.get_running_loop().call_soon(self.borrowed.refuse)
+        self._send(self.borrowed.refuse)
 
     def take_back(self) -> None:
-        asyncio.get_running_loop().call_soon(lambda: self._lender.give_back(self, self.borrowed.give_back()))
+        def give() -> None:
+            idle = self.borrowed.give_back()
+            self._send(lambda: self._lender.give_back(self, idle))
+
+        self._send(give)
 
     async def call(self, estimate: Amount, actual: Amount) -> bool:
         """One call; says whether it was let through."""
@@ -53,16 +66,24 @@ async def report_often(workers: list[Worker]) -> None:
     while True:
         await asyncio.sleep(0.001)
         for worker in workers:
-            worker.report()
+            worker.report_late()
 
 
 def check_is_a_borrower(worker: Worker) -> Borrower:
     return worker
 
 
-@given(seed=st.integers(0, 10_000), size=st.integers(1, 4), calls=st.integers(1, 60), tokens=st.integers(10, 4000))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_no_ceiling_is_passed_and_little_of_it_is_left(seed: int, size: int, calls: int, tokens: int) -> None:
+@given(
+    seed=st.integers(0, 10_000),
+    size=st.integers(1, 4),
+    calls=st.integers(1, 60),
+    tokens=st.integers(10, 300) | st.integers(10, 4000),
+    late=st.sampled_from([0, 0.001, 0.004]),
+)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_no_ceiling_is_passed_and_little_of_it_is_left(
+    seed: int, size: int, calls: int, tokens: int, late: float
+) -> None:
     chance = random.Random(seed)
     ceiling = Ceiling(tokens=tokens, calls=calls)
     most = 40
@@ -70,7 +91,7 @@ def test_no_ceiling_is_passed_and_little_of_it_is_left(seed: int, size: int, cal
     async def play() -> Purse:
         purse = Purse(ceiling)
         lender = Lender(purse)
-        workers = [Worker(f"w{k}", lender, ceiling) for k in range(size)]
+        workers = [Worker(f"w{k}", lender, ceiling, late * (k % 2)) for k in range(size)]
         spent = Amount()
 
         async def work(worker: Worker) -> None:
