@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+import orjson
 import yaml
 from pydantic import BaseModel, ValidationError
 
@@ -115,14 +116,30 @@ def sync_folder(path: Path) -> None:
             os.close(handle)
 
 
+def encode_json(record: Any) -> bytes:
+    """Compact JSON in UTF-8; what UTF-8 cannot hold becomes a question mark."""
+    try:
+        return orjson.dumps(record)
+    except TypeError:  # half a character, a whole number above 64 bits, a key that is no text
+        return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def decode_json(raw: bytes) -> Any:
+    """What a JSON text says. Raises ``ValueError`` or ``RecursionError`` where it is none."""
+    try:
+        return orjson.loads(raw)
+    except ValueError:  # the library's own parser takes half characters and endless numbers, and so does the world
+        return json.loads(raw)
+
+
 def dump_line(record: Any) -> bytes:
     """One JSON line, UTF-8, compact, ending in a line feed."""
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
+    return encode_json(record) + b"\n"
 
 
 def seal_line(record: Mapping[str, Any]) -> bytes:
     """One JSON line that proves itself: its last keys are ``len``, the bytes before them, and ``crc``, their CRC-32."""
-    body = dump_line(record)[:-2]
+    body = encode_json(record)[:-1]
     return b'%b,"len":%d,"crc":"%08x"}\n' % (body, len(body), zlib.crc32(body))
 
 
@@ -132,7 +149,7 @@ def unseal_line(raw: bytes) -> dict[str, Any] | None:
     if end <= 0 or raw[end:] != b',"len":%d,"crc":"%08x"}\n' % (end, zlib.crc32(memoryview(raw)[:end])):
         return None
     try:
-        record = json.loads(raw)
+        record = decode_json(raw)
     except (ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None

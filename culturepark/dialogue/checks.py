@@ -79,7 +79,12 @@ def _drop_gestures(text: str, language: LanguagePack) -> str:
 
 
 def find_fault(
-    cleaned: Cleaned, reply: Reply, others: list[str], said_before: list[str], instructions: str, language: LanguagePack
+    cleaned: Cleaned,
+    reply: Reply,
+    others: list[str],
+    said_before: list[str],
+    instructions: tuple[str, ...],
+    language: LanguagePack,
 ) -> str:
     """Why a turn cannot stay, as a reason code; empty if it can.
 
@@ -105,7 +110,7 @@ def find_fault(
         return "role_leak"
     if is_wrong_language(text, language):
         return "wrong_language"
-    if shares_run(text, (instructions,), 10):
+    if shares_run(text, instructions, 10):
         return "copies_prompt"
     if shares_run(text, said_before, 12):
         return "echo"
@@ -122,17 +127,23 @@ def speaks_as(name: str, text: str) -> bool:
 
 def shares_run(text: str, others: Sequence[str], length: int) -> bool:
     """Does a text share ``length`` words in a row with one of the others?"""
-    found, known = words(text), "|".join(map(_spaced_words, others))
+    found = words(text)
     # Every run of that length holds one whole block of half of it, cut at fixed places: look for those first.
     half = (length + 1) // 2
-    for i in range(0, len(found) - half + 1, half):
-        if f" {' '.join(found[i : i + half])} " in known:
-            starts = range(max(0, i + half - length), min(i, len(found) - length) + 1)
-            if any(f" {' '.join(found[k : k + length])} " in known for k in starts):
-                return True
+    blocks = [(i, " ".join(found[i : i + half])) for i in range(0, len(found) - half + 1, half)]
+    for other in others:
+        known = _list_runs(other, half)
+        for i, block in blocks:
+            if block in known:
+                whole = f" {' '.join(words(other))} "
+                starts = range(max(0, i + half - length), min(i, len(found) - length) + 1)
+                if any(f" {' '.join(found[k : k + length])} " in whole for k in starts):
+                    return True
     return False
 
 
 @lru_cache(maxsize=2048)
-def _spaced_words(text: str) -> str:
-    return f" {' '.join(words(text))} "
+def _list_runs(text: str, length: int) -> frozenset[str]:
+    """All runs of so many words in a text."""
+    found = words(text)
+    return frozenset([" ".join(found[i : i + length]) for i in range(len(found) - length + 1)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from langgraph.graph import END
@@ -25,6 +26,7 @@ from culturepark.dialogue.views import (
     system_prompt,
 )
 from culturepark.llm.base import Message, Purpose, Request
+from culturepark.prompts import Prompts
 from culturepark.records import Note, Repair, Turn
 
 Context = Runtime[DialogueContext]
@@ -73,17 +75,18 @@ async def _write_notes(state: DialogueState, context: DialogueContext, onward: s
 
 
 async def speak(state: DialogueState, runtime: Context) -> Command[str]:
-    """One exchange: two speakers say a turn each; after every turn rules decide whether the talk goes on."""
-    return await _hold_round(state, runtime.context, 2, _next_of_two, speaker_view, "speak")
+    """Two speakers in turn; after every turn rules decide whether the talk goes on."""
+    return await _hold_round(state, runtime.context, runtime.context.turns, _next_of_two, speaker_view, END)
 
 
 async def speak_classic(state: DialogueState, runtime: Context) -> Command[str]:
-    """An exchange of the classic protocol: both speakers share one thread; only the turn limit ends the talk."""
+    """A talk of the classic protocol: both speakers share one thread; only the turn limit ends it."""
 
     def view(context: DialogueContext, state: DialogueState, seat: str) -> list[Message]:
         return classic_view(context, state, seat, classic_guide(len(state["turns"]), context.classic_chat))
 
-    return await _hold_round(state, runtime.context, 2, _next_of_two, view, "speak", free_end=False)
+    size = runtime.context.turns
+    return await _hold_round(state, runtime.context, size, _next_of_two, view, END, free_end=False)
 
 
 async def speak_at_table(state: DialogueState, runtime: Context) -> Command[str]:
@@ -137,7 +140,7 @@ async def _hold_round(
     onward: str,
     free_end: bool = True,
 ) -> Command[str]:
-    """``size`` turns in one step of the graph, since a step costs more than all rules of a turn; fewer at the end."""
+    """Up to ``size`` turns in one step of the graph, since a step costs more than all rules of a turn."""
     said: list[Turn] = []
     for _ in range(size):
         now: DialogueState = {**state, "turns": [*state["turns"], *said]}
@@ -216,25 +219,28 @@ async def _ask_clean(
     raise AssertionError("two attempts either return or raise")
 
 
-def _instructions(context: DialogueContext, seat: str) -> str:
-    """Prompt text that must not come back as speech: everything but the speaker's own view and facts."""
-    if ("instructions", seat) not in context.made:
-        context.made["instructions", seat] = _gather_instructions(context, seat)
-    return context.made["instructions", seat]
+def _instructions(context: DialogueContext, seat: str) -> tuple[str, ...]:
+    """Prompt texts that must not come back as speech: everything but the speaker's own view and facts."""
+    return _task_texts(context.prompts), _own_instructions(context, seat)
 
 
-def _gather_instructions(context: DialogueContext, seat: str) -> str:
-    tasks = ("note", "fix") if context.prompts.size == "compact" else ("note", "fix", "open", "moderator", "classic")
-    told = "\n\n".join(context.prompts.text(task) for task in tasks)
+@lru_cache(maxsize=8)
+def _task_texts(prompts: Prompts) -> str:
+    tasks = ("note", "fix") if prompts.size == "compact" else ("note", "fix", "open", "moderator", "classic")
+    return "\n\n".join(prompts.text(task) for task in tasks)
+
+
+def _own_instructions(context: DialogueContext, seat: str) -> str:
     if seat not in context.personas or context.prompts.size == "compact":
-        return told
-    persona = context.personas[seat]
-    text = f"{told}\n\n{system_prompt(context, seat)}"
-    own = (persona.stance.view, *(s.view for s in persona.related), *persona.fact_texts)
-    for part in own:
-        if part:
-            text = text.replace(part, " . ")
-    return text
+        return ""
+    if ("instructions", seat) not in context.made:
+        persona = context.personas[seat]
+        text = system_prompt(context, seat)
+        for part in (persona.stance.view, *(s.view for s in persona.related), *persona.fact_texts):
+            if part:
+                text = text.replace(part, " . ")
+        context.made["instructions", seat] = text
+    return context.made["instructions", seat]
 
 
 _OPENINGS = ("In my family,", "For me,", "I remember that", "At home,", "When I was younger,", "I think")

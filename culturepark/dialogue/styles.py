@@ -32,10 +32,10 @@ Builder = Callable[[], "StateGraph[DialogueState, DialogueContext]"]
 
 
 def build_pair() -> StateGraph[DialogueState, DialogueContext]:
-    """Two people, each with an own view: notes, then exchange by exchange until a rule stops the talk."""
+    """Two people, each with an own view: notes, then turn by turn until a rule stops the talk."""
     graph = StateGraph(DialogueState, context_schema=DialogueContext)
     graph.add_node("notes", write_notes, destinations=("speak", END))
-    graph.add_node("speak", speak, destinations=("speak", END))
+    graph.add_node("speak", speak, destinations=(END,))
     graph.add_edge(START, "notes")
     return graph
 
@@ -53,7 +53,7 @@ def build_panel() -> StateGraph[DialogueState, DialogueContext]:
 def build_classic() -> StateGraph[DialogueState, DialogueContext]:
     """The paper's protocol: main contact and delegate in one thread, a fixed number of turns, no notes."""
     graph = StateGraph(DialogueState, context_schema=DialogueContext)
-    graph.add_node("speak", speak_classic, destinations=("speak", END))
+    graph.add_node("speak", speak_classic, destinations=(END,))
     graph.add_edge(START, "speak")
     return graph
 

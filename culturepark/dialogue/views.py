@@ -20,8 +20,10 @@ def message(role: str, content: str) -> Message:
 
 def note_view(context: DialogueContext, seat: str) -> list[Message]:
     """What a speaker sees before the first word."""
-    holes = {"discuss": context.topic.discuss, "view": context.personas[seat].stance.view}
-    return [*_beginning(context, seat), message("user", context.prompts.render("note", holes))]
+    if ("note", seat) not in context.made:
+        holes = {"discuss": context.topic.discuss, "view": context.personas[seat].stance.view}
+        context.made["note", seat] = context.prompts.render("note", holes)
+    return [*_beginning(context, seat), message("user", context.made["note", seat])]
 
 
 def _beginning(context: DialogueContext, seat: str) -> list[Message]:

@@ -7,7 +7,6 @@ No secret is ever part of a message: errors name the shown URL and a masked exce
 from __future__ import annotations
 
 import base64
-import json
 import logging
 import os
 import re
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 from culturepark.errors import CallError, ConfigError, CultureParkError, EndpointError
+from culturepark.files import decode_json, encode_json
 from culturepark.llm.base import Finish, Reply, Request, Usage
 from culturepark.llm.dialect import Dialect
 from culturepark.llm.digits import read_digits
@@ -153,7 +153,7 @@ class HttpClient:
         import aiohttp
 
         is_ready = body is None or isinstance(body, bytes)
-        data = body if is_ready else json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+        data = body if is_ready else encode_json(body)
         extra = {"Content-Type": content_type} if content_type else None
         try:
             session = self._open_session()
@@ -298,7 +298,7 @@ def _has_choice(answer: Any) -> bool:
 
 def _parse(raw: bytes) -> Any:
     try:
-        return json.loads(raw)
+        return decode_json(raw)
     except (ValueError, RecursionError):
         return None
 

@@ -82,7 +82,7 @@ class Prompts:
         """Load and check every prompt. Raises ``DataError`` naming the file and the hole."""
         self.size = size
         self._folder = folder
-        self._templates: dict[str, string.Template] = {}
+        self._parts: dict[str, list[tuple[bool, str]]] = {}
         self._sources: dict[str, str] = {}
         if folder is not None and not folder.is_dir():
             raise DataError(f"{folder}: the prompts folder does not exist")
@@ -102,7 +102,7 @@ class Prompts:
             missing = NEEDED.get(name, frozenset()) - set(template.get_identifiers())
             if missing:
                 raise DataError(f"{path}: the hole ${{{sorted(missing)[0]}}} is missing; it cannot work without")
-            self._templates[name] = template
+            self._parts[name] = _cut(template)
             self._sources[name] = text
 
     def _find(self, name: str) -> Path:
@@ -114,7 +114,7 @@ class Prompts:
     def render(self, name: str, holes: Mapping[str, object]) -> str:
         """Fill a prompt. Raises ``DataError`` when a hole has no value."""
         try:
-            return self._templates[name].substitute({k: str(v) for k, v in holes.items()})
+            return "".join([part if plain else str(holes[part]) for plain, part in self._parts[name]])
         except KeyError as error:
             raise DataError(f"prompt {name!r}: no value for the hole {error}") from error
 
@@ -136,6 +136,16 @@ class Prompts:
     def text(self, name: str) -> str:
         """A prompt as it is written, holes unfilled."""
         return self._sources[name]
+
+
+def _cut(template: string.Template) -> list[tuple[bool, str]]:
+    """A template as pieces: plain text (True) and names of holes."""
+    text, pieces, end = template.template, list[tuple[bool, str]](), 0
+    for found in template.pattern.finditer(text):
+        hole = found["named"] or found["braced"]
+        pieces += [(True, text[end : found.start()]), (False, hole) if hole else (True, template.delimiter)]
+        end = found.end()
+    return [*pieces, (True, text[end:])]
 
 
 def _read(path: Path) -> str:

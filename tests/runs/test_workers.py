@@ -65,7 +65,7 @@ def test_killed_workers_are_replaced_and_only_calls_in_flight_are_asked_again(tm
             os.kill(workers_of(process)[0], signal.SIGKILL)
         code, _, err = finish(process)
         assert code == 0, err
-        assert err.count("is lost (ended by signal 9); another takes over") == 2
+        assert err.count("is lost (ended by signal 9); others take over") == 2
         assert read_stats(url)["answered_again"] <= 2 * 4
     assert read_data(load_run(tmp_path / "run")) == read_data(load_run(calm))
 

@@ -29,7 +29,7 @@ def judge(
 ) -> str:
     """The fault of a reply as the graph sees it: cleaned first, then checked."""
     reply = Reply(text, finish, refusal=refusal)
-    return find_fault(clean_turn(text, reply, own, ENGLISH), reply, list(others), list(said), PROMPT, ENGLISH)
+    return find_fault(clean_turn(text, reply, own, ENGLISH), reply, list(others), list(said), (PROMPT,), ENGLISH)
 
 
 def clean(text: str, finish: Finish = "stop", own: str = "Ji-woo") -> Cleaned:

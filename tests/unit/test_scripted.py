@@ -157,7 +157,9 @@ def test_turns_pass_the_rules_for_turns(talks: list[tuple[Topic, list[Reply]]]) 
         for i, reply in enumerate(replies):
             cleaned = clean_turn(reply.text, reply, "Mona", ENGLISH)
             before = [r.text for r in replies[:i]]
-            fault = find_fault(cleaned, reply, ["Jisoo", "Mona"], before, FULL.text("note") + FULL.text("fix"), ENGLISH)
+            fault = find_fault(
+                cleaned, reply, ["Jisoo", "Mona"], before, (FULL.text("note"), FULL.text("fix")), ENGLISH
+            )
             assert fault in ("", "echo"), reply.text
             assert cleaned.flags == ()
             assert 2 <= len(split_sentences(reply.text, "en")) <= 6
@@ -168,7 +170,7 @@ def test_echoes_are_rare(talks: list[tuple[Topic, list[Reply]]]) -> None:
     for _, replies in talks:
         for i, reply in enumerate(replies):
             cleaned = clean_turn(reply.text, reply, "Mona", ENGLISH)
-            echoes += bool(find_fault(cleaned, reply, [], [r.text for r in replies[:i]], "", ENGLISH))
+            echoes += bool(find_fault(cleaned, reply, [], [r.text for r in replies[:i]], (), ENGLISH))
     assert echoes <= 6  # of 600; the dialogue code asks for those again
 
 
@@ -313,7 +315,7 @@ async def test_fault_shares_are_as_ordered() -> None:
     for seed in range(600):
         reply = await client.reply(ask(system_of(TOPICS[0]), "u", seed=seed))
         cleaned = clean_turn(reply.text, reply, "Mona", ENGLISH)
-        found[find_fault(cleaned, reply, [], [], "", ENGLISH) or " ".join(cleaned.flags)] += 1
+        found[find_fault(cleaned, reply, [], [], (), ENGLISH) or " ".join(cleaned.flags)] += 1
     assert 80 < 600 - found[""] < 160
     assert set(found) == {"", "empty", "cut_off", "torn_end_cut", "own_name_prefix", "as_an_ai"}
 
@@ -325,10 +327,10 @@ async def test_first_tries_fail_and_repairs_do_not(purpose: Purpose) -> None:
         bad = await client.reply(ask(system_of(TOPICS[1]), "u", purpose=purpose, seed=seed))
         cleaned = clean_turn(bad.text, bad, "Mona", ENGLISH)
         named = bad.text.startswith(("Mona: ", "Moderator: "))
-        assert find_fault(cleaned, bad, [], [], "", ENGLISH) or cleaned.flags or named
+        assert find_fault(cleaned, bad, [], [], (), ENGLISH) or cleaned.flags or named
         good = await client.reply(ask(system_of(TOPICS[1]), "u", "bad", "again", purpose="repair", seed=seed))
         cleaned = clean_turn(good.text, good, "Mona", ENGLISH)
-        assert not find_fault(cleaned, good, [], [], "", ENGLISH) and not cleaned.flags
+        assert not find_fault(cleaned, good, [], [], (), ENGLISH) and not cleaned.flags
 
 
 # --- JSON --------------------------------------------------------------------------------------------
