@@ -14,6 +14,7 @@ import random
 from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from statistics import NormalDist
 from typing import Any
 
@@ -284,8 +285,12 @@ def _draw_block(latent: Latent, key: str) -> _Block:
 def _strata(seed: int, number: int, dimension: int) -> float:
     """A number from 0 to 1 from an additive sequence that fills the range evenly (Roberts 2018)."""
     steps = (0.7548776662466927, 0.5698402909980532)
-    start = random.Random(f"{seed}/{dimension}").random()
-    return (start + steps[dimension] * (number + 1)) % 1.0
+    return (_find_start(seed, dimension) + steps[dimension] * (number + 1)) % 1.0
+
+
+@cache
+def _find_start(seed: int, dimension: int) -> float:
+    return random.Random(f"{seed}/{dimension}").random()
 
 
 def _inside(probability: float) -> float:
