@@ -24,6 +24,9 @@ if TYPE_CHECKING:
         MissingPartError,
         ShortfallError,
     )
+    from culturepark.export.dataset import preference_dataset, sft_dataset
+    from culturepark.export.write import export_run
+    from culturepark.hub.publish import push_run
     from culturepark.records import Dialogue, Persona, Rejected, Sample
     from culturepark.runs.folder import Run, load_run
     from culturepark.runs.generate import generate
@@ -32,6 +35,10 @@ if TYPE_CHECKING:
 
 # Looked up at first use, so that ``import culturepark`` and ``--help`` stay quick.
 _HOMES = {
+    "export_run": "culturepark.export.write",
+    "preference_dataset": "culturepark.export.dataset",
+    "push_run": "culturepark.hub.publish",
+    "sft_dataset": "culturepark.export.dataset",
     "generate": "culturepark.runs.generate",
     "load_run": "culturepark.runs.folder",
     "refine_run": "culturepark.runs.refine",
@@ -66,10 +73,14 @@ __all__ = [
     "Sample",
     "ShortfallError",
     "__version__",
+    "export_run",
     "generate",
     "load_run",
+    "preference_dataset",
+    "push_run",
     "refine_run",
     "screen_rows",
+    "sft_dataset",
 ]
 
 

@@ -3,7 +3,7 @@
 CultureParkError                 1
   ConfigError                    2   a flag, key or value is wrong: mend the configuration
   DataError                      3   a persona, scenario, survey or run file is wrong: mend the data
-  EndpointError                  4   the model server cannot be used now: mend or wait, then resume
+  EndpointError                  4   the model server (or the Hub) cannot be used now: mend or wait, then resume
   ShortfallError                 5   a ceiling was reached before n samples: raise it, then resume
   MissingPartError               6   an optional part is not installed: install it
   CallError                      1   one model call failed for good: its candidate ends as failed

@@ -12,7 +12,11 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, NoReturn
 
+from culturepark.cli.card_flags import CARD_FLAGS, add_card_flags
+from culturepark.cli.export_flags import EXPORT_FLAGS, add_export_flags
 from culturepark.cli.flags import ALL, add_refine_flags, add_run_flags
+from culturepark.cli.push_flags import PUSH_FLAGS, add_push_flags, add_push_to_hub_flags
+from culturepark.cli.train_flags import TRAIN_FLAGS, add_then_flag, add_train_flags
 from culturepark.errors import CultureParkError
 from culturepark.files import nearest
 from culturepark.version import __version__
@@ -24,7 +28,7 @@ examples:
   culturepark preview --cultures turkish --engine mock
   culturepark doctor --base-url http://localhost:8000/v1
 
-exit codes: 0 done, 2 wrong configuration, 3 wrong data or folder, 4 model server,
+exit codes: 0 done, 2 wrong configuration, 3 wrong data or folder, 4 model server or Hub,
 5 fewer than n samples, 6 something is not installed, 130 interrupted
 """
 
@@ -43,6 +47,14 @@ COMMANDS = {
     ),
     "rejected": ("culturepark.cli.figures", "run_rejected", "what was dropped, by reason, with examples"),
     "report": ("culturepark.cli.figures", "run_report", "a run's figures; with --labels agreement with people too"),
+    "export": ("culturepark.cli.export", "run_export", "a run's samples as files for trainers and the Hub, in splits"),
+    "card": (
+        "culturepark.cli.card",
+        "run_card",
+        "a dataset's card from measured facts; --check: a checklist for any card",
+    ),
+    "push": ("culturepark.cli.push", "run_push", "a run's data and card to the Hugging Face Hub, in one commit"),
+    "train": ("culturepark.cli.train", "run_train", "a model from a run's samples, or files for another trainer"),
     "compare": ("culturepark.cli.figures", "run_compare", "the figures of several runs side by side"),
     "events": ("culturepark.cli.events", "run_events", "the story of a run: retries, pauses, slow calls, resumes"),
     "screen": ("culturepark.cli.refine", "run_screen", "the stages that need no model over a JSONL file of any origin"),
@@ -71,7 +83,7 @@ class Parser(argparse.ArgumentParser):
 
 def _all_flags() -> list[str]:
     own = ["--dry-run", "--config", "--labels", "--reason", "--json", "--estimate", "--pilot"]
-    return [flag for row in ALL for flag in row[0]] + own
+    return [*(flag for row in ALL for flag in row[0]), *own, *EXPORT_FLAGS, *CARD_FLAGS, *PUSH_FLAGS, *TRAIN_FLAGS]
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -90,6 +102,10 @@ def build_parser() -> argparse.ArgumentParser:
     made["generate"].add_argument(
         "--dry-run", action="store_true", help="print the plan with a rough estimate and stop; no calls"
     )
+    add_push_to_hub_flags(made["generate"])
+    add_push_flags(made["push"])
+    add_then_flag(made["generate"])
+    add_train_flags(made["train"])
     made["preview"].add_argument("--dialogues", type=int, default=2, metavar="K", help="dialogues to print (default 2)")
     made["preview"].add_argument(
         "--estimate", action="store_true", help="hold a small pilot and say what n samples will take, with an interval"
@@ -119,6 +135,8 @@ def build_parser() -> argparse.ArgumentParser:
     made["events"].add_argument("--kind", metavar="KIND", help="only events of this kind")
     made["events"].add_argument("--all", action="store_true", help="every single retry too")
     made["events"].add_argument("--json", action="store_true", help="one JSON line an event")
+    add_export_flags(made["export"])
+    add_card_flags(made["card"])
     made["compare"].add_argument("runs", metavar="RUN", nargs="+", help="two run folders or more")
     made["compare"].add_argument("--json", action="store_true", help="the table as JSON")
     for name, what in (("cultures", "culture"), ("topics", "topic")):

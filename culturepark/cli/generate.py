@@ -23,6 +23,15 @@ from culturepark.runs.progress import open_display
 def run_generate(options: argparse.Namespace) -> int:
     """Make n accepted samples."""
     config = build_config(given_flags(options), options.config)
+    if options.push_to_hub:
+        from culturepark.cli.push import check_push, push_finished
+
+        check_push(options, config)
+    trainings = []
+    if options.then:
+        from culturepark.cli.train import check_then, train_after
+
+        trainings = check_then(options.then, config)
     if options.dry_run:
         prepared = prepare_offline(config)
         print_plan(prepared)
@@ -34,6 +43,14 @@ def run_generate(options: argparse.Namespace) -> int:
         print(f"culturepark: stopped; to go on: {_same_command()}", file=sys.stderr)
         return 130
     print_result(run)
+    if options.push_to_hub:
+        push_finished(run, options)
+    if trainings:
+        try:
+            train_after(run, trainings)
+        except KeyboardInterrupt:
+            print(f"culturepark: stopped; to go on: {_same_command()}", file=sys.stderr)
+            return 130
     return 0
 
 

@@ -11,10 +11,10 @@ _FRESH = 65_536
 class SeenNumbers:
     """Numbers from 0 to 2 ** 64 - 1. Those of late are in a set, all others in one sorted array."""
 
-    def __init__(self, fresh: int = _FRESH) -> None:
+    def __init__(self, fresh: int = _FRESH, known: NDArray[np.uint64] | None = None) -> None:
         self._most = fresh
         self._fresh: set[int] = set()
-        self._sorted: NDArray[np.uint64] = np.zeros(0, dtype=np.uint64)
+        self._sorted: NDArray[np.uint64] = np.zeros(0, dtype=np.uint64) if known is None else np.unique(known)
 
     def __contains__(self, number: int) -> bool:
         if number in self._fresh:

@@ -42,12 +42,18 @@ class Counts:
         return self.accepted + self.rejected + self.failed
 
     def add(self, line: Mapping[str, Any]) -> None:
-        """Count one journal line."""
+        """Count one journal line, or a short form of it (``brief``), of which the last one has the totals."""
         self.dialogues += 1
-        self.finished += line["status"] == "finished"
         self.accepted += line["accepted"]
         self.rejected += line["rejected"]
         self.failed += line["failed"]
+        if "brief" in line:
+            if "totals" in line:
+                known = Counts.load(line["totals"])
+                for f in fields(self):
+                    setattr(self, f.name, getattr(known, f.name))
+            return
+        self.finished += line["status"] == "finished"
         self.calls += line["calls"]
         self.input_tokens += line["tokens"][0]
         self.cached_tokens += line["tokens"][1]

@@ -11,7 +11,7 @@ import contextlib
 import os
 import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,10 +24,11 @@ from culturepark.runs.identity import Identity, dump_manifest, read_identity, re
 from culturepark.runs.lock import take_lock
 from culturepark.runs.mending import cut_failed, settle_folder
 from culturepark.runs.outcomes import DATA_FILES, JOURNAL, Commit, describe_commit, read_journal
+from culturepark.runs.recall import Mark, Recall
 
 __all__ = ["DATA_FILES", "Commit", "Counts", "RunFolder", "read_journal", "read_manifest", "take_lock"]
 
-CHECKPOINT_EVERY = 5_000  # dialogues
+CHECKPOINT_EVERY = 1_000  # dialogues
 _SYNC_AFTER_S = 1.0
 
 
@@ -48,6 +49,7 @@ class RunFolder:
         """
         self.path = path
         self._durable = durable
+        self.every = CHECKPOINT_EVERY
         self._staged: list[bytes] = [b"", b"", b"", b""]
         self._grouped = False
         self._waiting = self._unsynced = 0
@@ -76,6 +78,8 @@ class RunFolder:
         except BaseException:
             self.close()
             raise
+        self.recall = Recall(path)
+        self.keep: Callable[[], Mapping[str, bytes]] | None = None  # gives what the next stretch is to hold
         self.damage: list[Damage] = found.damage
         self.counts = found.counts
         self._ends, self._end = list(found.ends), found.end
@@ -83,8 +87,9 @@ class RunFolder:
 
     @property
     def lines(self) -> Iterator[dict[str, Any]]:
-        """Every outcome so far, one after the other from the disk."""
-        return read_journal(self.path)
+        """Every outcome so far, one after the other from the disk; of the first ones a short form (see ``Counts``)."""
+        yield from self.recall.read_outcomes()
+        yield from read_journal(self.path, self.recall.last.end, self.recall.last.dialogues + 1)
 
     def describe_damage(self) -> str:
         """One line for the user on what was wrong and is mended; empty when nothing was."""
@@ -108,6 +113,8 @@ class RunFolder:
             self._staged[place] += chunk
         self._ends = line["ends"]
         self.counts.add(line)
+        if self.keep is not None:
+            self.recall.note(line)
         self._waiting += 1
         if not self._grouped or self._waiting >= GROUP:
             self._flush()
@@ -143,7 +150,7 @@ class RunFolder:
         self._end += len(self._staged[-1])
         before = self.counts.dialogues - self._waiting
         self._staged, self._waiting = [b"", b"", b"", b""], 0
-        if before // CHECKPOINT_EVERY < self.counts.dialogues // CHECKPOINT_EVERY:
+        if before // self.every < self.counts.dialogues // self.every:
             self._write_checkpoint()
 
     def _sync(self) -> None:
@@ -156,6 +163,9 @@ class RunFolder:
         point = Checkpoint(self._end, self._crc, tuple(self._ends), tuple(self._crcs), self.counts)
         with contextlib.suppress(OSError):  # derived: without it opening takes longer; a full disk tells itself
             point.write(self.path)
+        if self.keep is not None:
+            mark = Mark(self.counts.dialogues, self._end, self._crc, tuple(self._ends))
+            self.recall.append(mark, self.counts, self.keep())
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Replace the manifest as a whole; not after a failed write, which it would not know of."""
@@ -178,6 +188,7 @@ class RunFolder:
         finally:
             for file in self._files:
                 file.close()
+            self.recall.close()
             self._lock.close()
 
 

@@ -27,7 +27,7 @@ from culturepark.refine.encoder import Encoder
 from culturepark.refine.panel import AXES, describe_disagreement
 from culturepark.refine.stages.semantic_copies import Meanings
 from culturepark.runs.folder import Run
-from culturepark.runs.sieve import answer_of
+from culturepark.runs.reread import answer_of
 
 # The most that is looked at: texts and vectors over all cultures, talks, scores of a judge; each figure's n tells.
 TEXTS, ENCODED, TALKS, SCORED = 1000, 600, 1000, 20_000

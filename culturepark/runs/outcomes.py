@@ -82,12 +82,15 @@ def is_outcome(line: dict[str, Any]) -> bool:
     return isinstance(line.get("position"), int) and "ends" in line and "id" in line
 
 
-def read_journal(folder: Path) -> Iterator[dict[str, Any]]:
-    """Journal lines of a run that may be at work right now. Raises ``DataError`` at a damaged one."""
+def read_journal(folder: Path, start: int = 0, before: int = 0) -> Iterator[dict[str, Any]]:
+    """Journal lines of a run that may be at work right now. Raises ``DataError`` at a damaged one.
+
+    ``start``: the byte to begin at, after ``before`` lines.
+    """
     path = folder / JOURNAL
-    for row in walk_journal(path):
+    for row in walk_journal(path, start):
         if row.line is None:
-            raise DataError(f"{path}, line {row.number}: is damaged; {REPAIR}")
+            raise DataError(f"{path}, line {before + row.number}: is damaged; {REPAIR}")
         if not row.is_head:
             yield row.line
 

@@ -6,9 +6,12 @@ a plan is never stored: it is made again and is the same.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import random
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, cycle
 
@@ -96,8 +99,21 @@ def make_plan(
             if packs:
                 by_topic[topic][culture] = packs
     talks = {t: _seat_topic(draft, style, t, packs, askable) for t, packs in by_topic.items()}
-    slots = _interleave(draft, talks)
+    with _without_collection():
+        slots = _interleave(draft, talks)
     return Plan(tuple(slots), quotas, not_asked, _remark(settings, style, not_asked, askable, quotas))
+
+
+@contextlib.contextmanager
+def _without_collection() -> Iterator[None]:
+    """Nothing of a plan is garbage, and of perhaps a million new objects each is looked at many times in vain."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _resolve_style(settings: Settings) -> str:
@@ -252,11 +268,13 @@ def _pick_scene(draft: Draft, number: int, style: str, topic: str) -> str:
     fitting = draft.scene_lists[style, theme]
     if not fitting:
         raise ConfigError(f"no scene fits style {style!r} and theme {theme!r}; add one under scenarios/scenes")
-    return random.Random(f"{draft.settings.seed}/scene/{number}").choice(fitting)
+    draft.chance.seed(f"{draft.settings.seed}/scene/{number}")
+    return draft.chance.choice(fitting)
 
 
 def _make_seats(draft: Draft, number: int, style: str, topic: str, table: list[Pack]) -> tuple[Seat, ...]:
-    chance = random.Random(f"{draft.settings.seed}/seats/{number}")
+    chance = draft.chance
+    chance.seed(f"{draft.settings.seed}/seats/{number}")
     table = list(table)
     chance.shuffle(table)  # who opens
     bands: list[tuple[str, ...]] = [EVERY_AGE] * len(table)
@@ -283,17 +301,19 @@ def _next_country(draft: Draft, pack: Pack, topic: str, beside: Seat | None) -> 
     range evenly. Somebody seated ``beside`` a compatriot shares the country as often as these
     likelihoods allow (maximal coupling), so that answers and countries still go together as measured.
     """
-    likely = _country_shares(draft, pack.culture, pack.code, topic)
-    key = f"{draft.settings.seed}/country/{pack.culture}/{topic}/{pack.code}"
+    cell = (pack.culture, topic, pack.code)
     if beside is None or beside.code is None:
-        cell = (pack.culture, topic, pack.code)
         if cell not in draft.starts:
-            draft.starts[cell] = random.Random(key).random()
-        point = (draft.starts[cell] + draft.people[cell] * 0.6180339887498949) % 1
+            likely = _country_shares(draft, *cell)
+            key = f"{draft.settings.seed}/country/{pack.culture}/{topic}/{pack.code}"
+            draft.starts[cell] = random.Random(key).random(), list(likely), list(accumulate(likely.values()))
+        start, countries, ends = draft.starts[cell]
+        point = (start + draft.people[cell] * 0.6180339887498949) % 1
         draft.people[cell] += 1
-        ends = zip(likely, accumulate(likely.values()), strict=True)
-        return next((country for country, end in ends if point < end), list(likely)[-1])
-    theirs = _country_shares(draft, beside.culture, beside.code, topic)
+        return countries[min(bisect_right(ends, point), len(countries) - 1)]
+    likely = _country_shares(draft, pack.culture, topic, pack.code)
+    key = f"{draft.settings.seed}/country/{pack.culture}/{topic}/{pack.code}"
+    theirs = _country_shares(draft, beside.culture, topic, beside.code)
     chance = random.Random(f"{key}/beside/{beside.number}")
     if chance.random() * theirs[beside.country] < likely.get(beside.country, 0.0):
         return beside.country
@@ -301,7 +321,7 @@ def _next_country(draft: Draft, pack: Pack, topic: str, beside: Seat | None) -> 
     return chance.choices(list(left), list(left.values()))[0]
 
 
-def _country_shares(draft: Draft, culture: str, code: int, topic: str) -> dict[str, float]:
+def _country_shares(draft: Draft, culture: str, topic: str, code: int) -> dict[str, float]:
     """How the people of a culture who give an answer spread over its countries (sum 1)."""
     known = draft.country_shares.get((culture, topic, code))
     if known is not None:

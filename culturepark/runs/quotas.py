@@ -57,7 +57,8 @@ class Draft:
     weights: dict[str, dict[str, float]] = field(default_factory=dict)
     # Found once and looked up for each of perhaps a hundred thousand talks.
     country_shares: dict[Cell, dict[str, float]] = field(default_factory=dict)
-    starts: dict[Cell, float] = field(default_factory=dict)
+    starts: dict[Cell, tuple[float, list[str], list[float]]] = field(default_factory=dict)
+    chance: random.Random = field(default_factory=random.Random)  # seeded anew for each use
     scene_lists: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
 

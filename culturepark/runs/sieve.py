@@ -5,8 +5,7 @@ Nothing here waits for a model, so the same talks in the same order give the sam
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from culturepark.dialogue.views import SEATS
@@ -15,12 +14,11 @@ from culturepark.records import Claim, Rejected, Sample, Verdict
 from culturepark.refine.candidate import Candidate
 from culturepark.refine.forms import make_single
 from culturepark.refine.samples import Rival, drop_empty, make_rejected, make_sample
-from culturepark.refine.seen import SeenNumbers
 from culturepark.refine.selection import SELECTIONS
 from culturepark.refine.stages import run_stages
 from culturepark.runs.drafts import Draft
-from culturepark.runs.folder import Run
-from culturepark.runs.journal import Commit, read_journal
+from culturepark.runs.journal import Commit, RunFolder
+from culturepark.runs.memory import Memory, text_hash
 from culturepark.runs.plan import Slot
 from culturepark.runs.tools import Toolbox
 from culturepark.runs.work import RIVAL_REASONS, Workshop, is_harmless
@@ -32,9 +30,9 @@ class Sieve:
     """Screens drafts and chooses among their candidates; holds what the run has kept so far."""
 
     def __init__(self, tools: Toolbox, workshop: Workshop) -> None:
-        """Start with nothing kept; ``remember`` takes in what a resumed run has."""
+        """Start with nothing kept; ``restore`` takes in what a resumed run has."""
         self._tools, self._workshop = tools, workshop
-        self._texts = SeenNumbers()
+        self._memory = Memory(tools)
 
     def screen(self, draft: Draft) -> None:
         """Drop copies of anything screened before; what stays is remembered. To be called in plan order."""
@@ -42,8 +40,8 @@ class Sieve:
         for candidate in draft.live():
             screened = run_stages(candidate, context, self._tools.stages, "run")
             draft.replace_all([screened])
-            if screened.dropped is None and "near_copies" in self._tools.stages:
-                self._tools.near_copies.add(candidate.id, candidate.text, draft.dialogue.language)
+            if screened.dropped is None:
+                self._memory.add(draft.dialogue.id, candidate.id, candidate.text, draft.dialogue.language)
 
     def choose(self, position: int, slot: Slot, draft: Draft, room: int) -> Commit:
         """Decide over every candidate of a draft. To be called in plan order; ``room`` bounds the candidates."""
@@ -68,9 +66,10 @@ class Sieve:
                 else:
                     sample = make_sample(candidate, dialogue, topic, lineage, self._find_rival(candidate, draft))
                     samples.append(sample)
-                    self._remember(sample, candidate.text)
+                    self._memory.remember(sample, candidate.text)
                     accepted += 1
             missing.append(seat.wanted - accepted)
+        self._memory.commit(dialogue.id)
         if spare:
             dialogue = dialogue.model_copy(update={"spare": tuple(spare)})
         return Commit(position, dialogue, samples, rejected, tuple(missing), tuple(self._indexed(draft, spare)))
@@ -82,7 +81,7 @@ class Sieve:
         seen: set[int] = set()
         for candidate in draft.candidates.get(place, []):
             key = text_hash(candidate.text)
-            if candidate.dropped is None and (key in self._texts or key in seen):
+            if candidate.dropped is None and (self._memory.holds(key) or key in seen):
                 candidate = _drop(candidate, "near_copies", "duplicate", "same words as an earlier sample")
             if candidate.dropped is None:
                 candidate = run_stages(candidate, context, self._tools.stages, "cell")
@@ -125,12 +124,6 @@ class Sieve:
         marks = [(c.findings.complexity or 0) * (c.findings.quality or 0) for c in passing]
         return {passing[k].id for k in choose(texts, vectors, taken, wanted, marks)}
 
-    def _remember(self, sample: Sample, text: str) -> None:
-        self._texts.add(text_hash(text))
-        if self._tools.meanings is not None:
-            cell = (sample.culture, sample.topic, sample.answer)
-            self._tools.meanings.remember(cell, sample.language, sample.id, text)
-
     def _indexed(self, draft: Draft, spare: list[Claim]) -> Iterator[str]:
         """Ids of spare claims that later talks are compared with."""
         ids = {claim.id for claim in spare}
@@ -140,61 +133,9 @@ class Sieve:
                 if candidate.id in ids and passed:
                     yield candidate.id
 
-    def restore(self, kept: Iterable[Sample], screened: Iterable[tuple[str, str, str]]) -> None:
-        """Take in what a run has: its samples, and (id, text, language) of all that was screened, in plan order."""
-        for sample in kept:
-            self._remember(sample, answer_of(sample))
-        if "near_copies" in self._tools.stages:
-            for name, text, tag in screened:
-                self._tools.near_copies.add(name, text, tag)
-
-
-def read_screened(run: Run) -> tuple[list[Sample], list[tuple[str, str, str]]]:
-    """A run's samples, and (id, text, language) of every candidate its copies were told by, in plan order."""
-    places: dict[str, int] = {}
-    indexed: set[str] = set()
-    for line in read_journal(run.path):
-        places[line["id"]] = len(places)
-        indexed.update(line["indexed"])
-    if not places:
-        return [], []
-    found: list[tuple[int, str, str, str]] = []
-    tags: dict[str, str] = {}
-    for dialogue in run.dialogues():
-        tags[dialogue.id] = dialogue.language
-        spare = [claim for claim in dialogue.spare if claim.id in indexed]
-        found += [(places[dialogue.id], claim.id, quoted(claim), dialogue.language) for claim in spare]
-    samples = list(run.samples())
-    for sample in samples:
-        claim = Claim.model_validate(sample.lineage["claim"])
-        found.append((places[sample.lineage["dialogue"]], sample.id, quoted(claim), sample.language))
-    for record in run.rejected():
-        if record.claim and any(v.stage == "near_copies" and v.kept for v in record.verdicts):
-            found.append((places[record.dialogue], record.id, quoted(record.claim), tags[record.dialogue]))
-    found.sort(key=lambda row: (row[0], _seat_and_number(row[1])))
-    return samples, [row[1:] for row in found]
-
-
-def _seat_and_number(name: str) -> tuple[str, int]:
-    """The last part of a candidate's id, such as a12, in the order of seats and numbers."""
-    last = name.rpartition("-")[2]
-    return last[:1], int(last[1:] or 0)
-
-
-def quoted(claim: Claim) -> str:
-    """A claim's words as they were said."""
-    return " ".join(text for quote in claim.quotes for text in quote.texts)
-
-
-def answer_of(sample: Sample) -> str:
-    """What the speaker voiced, mended if it was: the part of a sample that copies are told by."""
-    rewrite = next((r.text for r in sample.findings.rewrites if r.kept), None)
-    return rewrite or quoted(Claim.model_validate(sample.lineage["claim"])) or sample.messages[-1]["content"]
-
-
-def text_hash(text: str) -> int:
-    """64 bits over the words of a text, in lower case and without punctuation."""
-    return int.from_bytes(hashlib.blake2b(" ".join(words(text)).encode(), digest_size=8).digest(), "big")
+    def restore(self, folder: RunFolder) -> None:
+        """Take in what a run has, before anything is screened; from then on the folder keeps what this one knows."""
+        self._memory.restore(folder)
 
 
 def _rivals(candidate: Candidate, draft: Draft, tools: Toolbox) -> Iterator[Rival]:

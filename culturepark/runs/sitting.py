@@ -23,7 +23,7 @@ from culturepark.runs.metrics import open_gauges
 from culturepark.runs.money import snapshot_spend
 from culturepark.runs.progress import Display, watch
 from culturepark.runs.runner import Maker, Runner
-from culturepark.runs.sieve import Sieve, read_screened
+from culturepark.runs.sieve import Sieve
 from culturepark.runs.stack import Engine, Hooks, open_engine
 from culturepark.runs.station import Place
 from culturepark.runs.stored import StoredTalks
@@ -42,6 +42,7 @@ class Sitting:
     ) -> None:
         config = prepared.config
         self._prepared, self._display, self._fresh, self._stored = prepared, display, fresh, stored
+        self._folder = folder
         self._events = EventLog(prepared.path, echo=echo_json() if config.log_format == "json" else None)
         self._runner = Runner(
             prepared.plan,
@@ -124,7 +125,7 @@ class Sitting:
                 config, prepared.sources, engine.setup, engine.client, prepared.prompts, prepared.tools, find
             )
             sieve = Sieve(prepared.tools, workshop)
-            sieve.restore(*read_screened(Run(prepared.path)))
+            sieve.restore(self._folder)
             money = engine.money
             money.purse.on_exhausted = lambda why: self._end_short(why.what)
             self._writer.spend = money.snapshot if is_alone(config) else lambda: snapshot_spend(prepared.path)

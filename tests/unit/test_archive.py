@@ -7,10 +7,11 @@ import tempfile
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from culturepark.errors import DataError
 from culturepark.refine.seen import SeenNumbers
-from culturepark.refine.stages.archive import Archive, make_keys
+from culturepark.refine.stages.archive import Archive, Row, make_keys
 from culturepark.refine.stages.near_copies import NearCopies
 
 VOCABULARY = [f"{a}{b}" for a in "ba ko mi ru te lo sha".split() for b in "nen tar lis gor dum wek".split()]
@@ -29,6 +30,11 @@ def make_texts(count: int, seed: int) -> list[str]:
             found = [chance.choice(VOCABULARY) for _ in range(25)]
         texts.append(" ".join(found))
     return texts
+
+
+def put(archive: Archive, sketches: NDArray[np.uint32], rows: list[Row]) -> None:
+    packed = [row.pack(sketch) for row, sketch in zip(rows, sketches, strict=True)]
+    archive.take(b"".join(packed), map(len, packed))
 
 
 @pytest.mark.parametrize("recent", [1, 3, 16])
@@ -57,20 +63,20 @@ def test_stretches_grow_together() -> None:
     archive, chance = Archive(4, 8), np.random.default_rng(1)
     sketches = chance.integers(0, 2**32, (40, 8), dtype=np.uint32)
     for number, row in enumerate(sketches):
-        archive.take(row[None], [number], [(f"t{number}", f"line \x00 {number}".encode())])
+        put(archive, row[None], [Row(f"t{number}", f"line \x00 {number}".encode(), number << 30, number % 3)])
     assert len(archive) == 40 and len(archive._stretches) < 7
     for number, row in enumerate(sketches):
-        assert number in archive.propose(row) and archive.find_same(number) == number
-        assert archive.read_text(number) == (f"t{number}", f"line \x00 {number}".encode())
+        assert number in archive.propose(row) and archive.find_same(number << 30) == number
+        assert archive.read_text(number) == Row(f"t{number}", f"line \x00 {number}".encode(), number << 30, number % 3)
     assert (archive.read_sketches([7, 3, 39]) == sketches[[7, 3, 39]]).all()
-    assert archive.propose(sketches[5] + np.uint32(1)) == [] and archive.find_same(41) is None
+    assert archive.propose(sketches[5] + np.uint32(1)) == [] and archive.find_same((41 << 30) + 1) is None
 
 
 def test_what_is_too_unlike_is_not_proposed_and_nothing_else_is_left_out() -> None:
     archive, chance = Archive(4, 8), np.random.default_rng(2)
     base = chance.integers(0, 2**32, 8, dtype=np.uint32)
     rows = np.stack([np.where(np.arange(8) < kept, base, base + np.uint32(1)) for kept in range(9)])
-    archive.take(rows, list(range(9)), [("", b"")] * 9)
+    put(archive, rows, [Row("", b"", k) for k in range(9)])
     assert archive.propose(base) == list(range(2, 9))  # two numbers make a band
     assert archive.propose(base, 0.5) == [4, 5, 6, 7, 8]
 

@@ -22,8 +22,11 @@ from culturepark.refine.samples import drop_all
 from culturepark.runs.drafts import Draft
 from culturepark.runs.folder import Run
 from culturepark.runs.journal import Commit, RunFolder
+from culturepark.runs.memory import text_hash
 from culturepark.runs.plan import Seat, Slot
-from culturepark.runs.sieve import Sieve, answer_of, quoted, read_screened, text_hash
+from culturepark.runs.recall import Mark
+from culturepark.runs.reread import answer_of, quoted, reread
+from culturepark.runs.sieve import Sieve
 from culturepark.runs.sources import Sources
 from culturepark.runs.tools import Toolbox
 from culturepark.runs.work import ModelSetup, Workshop
@@ -172,7 +175,7 @@ def test_without_the_stage_only_the_same_words_are_copies() -> None:
     assert used(first) == [WASH] and used(second) == [SWAP]
     assert reasons(third) == [("d000003-a1", "duplicate", "same words as an earlier sample")]
     assert len(sieve._tools.near_copies) == 0
-    sieve.restore((), [("d000001-a1", WASH, "en")])
+    sieve._memory.add("d000001", "d000001-a1", WASH, "en")
     assert len(sieve._tools.near_copies) == 0
 
 
@@ -486,7 +489,7 @@ def work(path: Path, config: RunConfig, talks: Iterable[tuple[Slot, Draft]], fir
     try:
         folder.write_manifest({"fingerprint": "x"})
         sieve = make_sieve(config)
-        sieve.restore(*read_screened(Run(path)))
+        sieve.restore(folder)
         rest = list(talks)[first:]
         for _, draft in rest:
             sieve.screen(draft)
@@ -535,8 +538,11 @@ def test_the_talks_of_that_test_do_copy_each_other(tmp_path: Path) -> None:
 
 def test_what_is_read_back_is_what_was_screened_in_plan_order(tmp_path: Path) -> None:
     work(tmp_path, settle(), plan_talks(), 0, 7)
-    samples, screened = read_screened(Run(tmp_path))
-    assert [s.id for s in samples] == [s.id for s in Run(tmp_path).samples()]
+    told = list(reread(tmp_path, Mark()))
+    screened = [row for each in told for row in each.screened]
+    assert [s.id for each in told for s in each.samples] == [s.id for s in Run(tmp_path).samples()]
+    assert [each.after.dialogues for each in told] == list(range(1, 8))
+    assert [each.line["id"] for each in reread(tmp_path, told[3].after)] == [each.line["id"] for each in told[4:]]
     names = [name for name, _, _ in screened]
     assert len(set(names)) == len(names) and {tag for _, _, tag in screened} == {"en"}
     assert [n for n in names if n.startswith("d000001")] == ["d000001-a1", "d000001-a2", "d000001-b2"]
@@ -548,8 +554,7 @@ def test_what_is_read_back_is_what_was_screened_in_plan_order(tmp_path: Path) ->
 
 def test_a_run_without_a_line_has_nothing_to_restore(tmp_path: Path) -> None:
     RunFolder(tmp_path).close()
-    (tmp_path / "manifest.json").write_text('{"fingerprint": "x"}')
-    assert read_screened(Run(tmp_path)) == ([], [])
+    assert list(reread(tmp_path, Mark())) == []
 
 
 # --- Words of a sample ---------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,18 +17,20 @@ from numpy.typing import NDArray
 
 from culturepark.language import words
 from culturepark.refine.candidate import KEPT, Candidate, Ruling, StageContext
-from culturepark.refine.stages.archive import Archive
+from culturepark.refine.stages.archive import Archive, Row
 
 UNSPACED = frozenset(("zh", "yue", "ja", "th", "lo", "km", "my"))
 # Lengths of the n-grams that (propose, decide): the more a letter of the script says, the shorter.
 _ALPHABET, _ABJAD, _DENSE = ((4,), (3,)), ((3,), (2,)), ((1, 2), (1, 2))
 _SIZES = dict.fromkeys(("ar", "fa", "ur", "he", "ps"), _ABJAD) | dict.fromkeys(("ko", *UNSPACED), _DENSE)
+_KINDS = [_ALPHABET[1], _ABJAD[1], _DENSE[1]]  # a stored text has the place of its deciding lengths in here
 _PERMUTATIONS, _BANDS, _SEED = 64, 16, 20240607
 _SLACK = 0.3  # how far a sketch may fall below the threshold and still be compared in full
 _COMPARED = 8  # texts compared in full for one question
 _LENIENCE, _BRIEF = 0.1, 90  # in a text of so many n-grams, one changed word may cost so much
-_RECENT = 16_384  # two kilobytes of memory each
+_RECENT = 8_192  # three kilobytes of memory each
 _DIGITS = re.compile(r"\d+")
+SKETCH = f"{_PERMUTATIONS}/{_BANDS}/{_SEED}"  # sketches are of use to those made in the same way only
 
 
 def split_words(text: str) -> list[str]:
@@ -86,14 +89,13 @@ class NearCopies:
     """
 
     def __init__(self, threshold: float = 0.7, recent: int = _RECENT) -> None:
-        """``recent`` texts are held in memory, and up to as many more; older ones go to an ``Archive``."""
+        """Up to ``recent`` texts are held in memory; then they go to an ``Archive``."""
         from rensa import RMinHash
 
         self.threshold = threshold
         self._recent = recent
         self._make_sketch = RMinHash
         self._archive = Archive(_BANDS, _PERMUTATIONS)
-        self._deciding: list[tuple[int, ...]] = []
         self._last: tuple[tuple[str, str], _Spelling, object] | None = None
         self._start_anew()
 
@@ -104,33 +106,45 @@ class NearCopies:
         self._base = len(self._archive)
         self._index = RMinHashLSH(threshold=0.5, num_perm=_PERMUTATIONS, num_bands=_BANDS)
         self._digests: NDArray[np.uint32] = np.empty((256, _PERMUTATIONS), dtype=np.uint32)
-        self._ids: list[str] = []
-        self._lines: list[bytes] = []
-        self._spellings: list[int] = []
+        self._rows: list[Row] = []
         self._same: dict[int, int] = {}
 
     def __len__(self) -> int:
-        return self._base + len(self._ids)
+        return self._base + len(self._rows)
 
     def add(self, id: str, text: str, tag: str) -> None:
         """Remember a text. One without words is passed over: it is like nothing."""
         spelling, sketch = self._prepare(text, tag)
         if not spelling.line:
             return
-        number = len(self._ids)
+        number = len(self._rows)
         if number == len(self._digests):
             self._digests = np.concatenate((self._digests, np.empty_like(self._digests)))
         self._digests[number] = sketch.digest()  # type: ignore[attr-defined]
         self._index.insert(number, sketch)
-        self._ids.append(id)
-        self._lines.append(spelling.line.encode("utf-8", "replace"))
-        self._deciding.append(spelling.deciding)
-        self._spellings.append(spelling.key)
+        kind = _KINDS.index(spelling.deciding)
+        self._rows.append(Row(id, spelling.line.encode("utf-8", "replace"), spelling.key, kind))
         self._same.setdefault(spelling.key, number)
-        if len(self._ids) == self._recent:
-            texts = zip(self._ids, self._lines, strict=True)
-            self._archive.take(self._digests[: self._recent], self._spellings, texts)
+        if len(self._rows) == self._recent:
+            rows = list(self._pack(0))
+            self._archive.take(b"".join(rows), map(len, rows))
             self._start_anew()
+
+    def dump(self, first: int, last: int) -> tuple[bytes, list[int]]:
+        """The texts from number ``first`` to before ``last`` as packed rows, and the bytes of each."""
+        old = self._archive.read_rows(first, min(last, self._base))
+        rows = [*old, *self._pack(max(0, first - self._base), max(0, last - self._base))]
+        return b"".join(rows), [len(row) for row in rows]
+
+    def restore(self, descriptor: int, blocks: Iterable[tuple[int, bytes, Iterable[int]]]) -> None:
+        """Take in what ``dump`` gave, before any other text. It stays in a file: where each block of rows begins."""
+        assert not len(self)
+        self._archive.take_kept(descriptor, blocks)
+        self._base = len(self._archive)
+
+    def _pack(self, first: int, last: int | None = None) -> Iterator[bytes]:
+        for row, digest in zip(self._rows[first:last], self._digests[first:], strict=False):
+            yield row.pack(digest)
 
     def find_same(self, text: str, tag: str) -> str | None:
         """The id of the first text with the same words in the same order."""
@@ -140,7 +154,7 @@ class NearCopies:
         number = self._archive.find_same(spelling.key)
         if number is None and spelling.key in self._same:
             number = self._base + self._same[spelling.key]
-        return None if number is None else self._read(number)[0]
+        return None if number is None else self._read(number).id
 
     def find(self, text: str, tag: str) -> tuple[str, float] | None:
         """The id of the most alike earlier text and their Jaccard, if it reaches the threshold; ties: the first."""
@@ -150,22 +164,22 @@ class NearCopies:
         best, likeness = -1, 0.0
         own = set(_cut(spelling.line, spelling.deciding))
         for number in self._propose(sketch):
-            if self._deciding[number] != spelling.deciding:
+            row = self._read(number)
+            if _KINDS[row.kind] != spelling.deciding:
                 continue
-            other = set(_cut(self._read(number)[1].decode("utf-8"), spelling.deciding))
+            other = set(_cut(row.line.decode("utf-8"), spelling.deciding))
             shared = len(own & other)
             jaccard = shared / (len(own) + len(other) - shared)
             if jaccard < self.threshold - _LENIENCE * min(1.0, _BRIEF / max(len(own), len(other))):
                 continue
             if jaccard > likeness or (jaccard == likeness and number < best):
                 best, likeness = number, jaccard
-        return (self._read(best)[0], likeness) if best >= 0 else None
+        return (self._read(best).id, likeness) if best >= 0 else None
 
-    def _read(self, number: int) -> tuple[str, bytes]:
-        """Id and line of a text."""
+    def _read(self, number: int) -> Row:
         if number < self._base:
             return self._archive.read_text(number)
-        return self._ids[number - self._base], self._lines[number - self._base]
+        return self._rows[number - self._base]
 
     def _propose(self, sketch: object) -> list[int]:
         """Numbers of the texts worth comparing in full, the most alike by sketch."""

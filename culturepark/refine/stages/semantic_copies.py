@@ -132,6 +132,16 @@ class Meanings:
         if self._count > self._most:
             self._forget()
 
+    def open_place(self, place: Place, tag: str, forgotten: int) -> None:
+        """Make room for a place that has forgotten some texts already."""
+        cell = self._topics.setdefault(place[1], {}).setdefault((place, _shorten(tag)), Neighbours())
+        cell.forgotten = forgotten
+
+    def measure_place(self, place: Place, tag: str) -> tuple[int, int]:
+        """How many texts of a place are forgotten, and how many are held."""
+        cell = self._topics[place[1]][place, _shorten(tag)]
+        return cell.forgotten, len(cell.texts)
+
     def _forget(self) -> None:
         """Drop the oldest quarter of the fullest cell; of two alike, of the one that was there first."""
         cell = max((c for cells in self._topics.values() for c in cells.values()), key=lambda c: len(c.texts))

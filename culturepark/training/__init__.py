@@ -1,0 +1,1 @@
+"""From samples to models: trainer hooks, and the four that are built in."""
