@@ -104,7 +104,7 @@ async def hold_talks(task: Task) -> Figures:
         stack.callback(lambda: found.append(watch.finish()))
         return served
 
-    clients.start_model = start
+    clients.start_model = start  # type: ignore[attr-defined]
     await hold_pilot(configure(task), task.talks, Path(task.folder) / "run", Silent())
     return found[0]
 

@@ -61,7 +61,7 @@ def check_recipe(card: Card) -> Answer:
     wanted = {
         "prompts": r"\bprompts?\b",
         "model ids": r"\bmodels?\b[^\n]*[\w/-]",
-        "decoding settings": r"temperature|greedy|top[_ -]?p|decoding",
+        "decoding settings": r"temperature|greedy|\btop[_ -]?p\b|decoding",
         "seed": r"\bseed\b[^\n]*\d",
         "code version": r"version[^\n]*\d+\.\d+|commit [0-9a-f]{7}|\bv\d+\.\d+",
     }

@@ -88,6 +88,10 @@ VLLM_FAULTS: Faults = (
         r"Model architectures? (\[[^\]\n]+\])[^\n]{0,80}not supported",
         "this vLLM does not support {0}: update it",
     ),
+    (
+        r"torchvision::nms does not exist|undefined symbol: [^\n]*torch",
+        "its torch and torchvision do not fit each other: pip uninstall torchvision torchaudio",
+    ),
     (r"No space left on device", "the disk is full"),
     (r"[Aa]ddress already in use", "another program took its port: try again"),
 )
@@ -394,6 +398,7 @@ def vllm_server(
         )
     port = pick_port()
     listen = ["--host", "127.0.0.1", "--port", str(port), "--served-model-name", model]
+    listen.append("--enable-prompt-tokens-details")  # else it does not tell what its prefix cache saved
     return ManagedServer(
         "vLLM",
         model,

@@ -18,7 +18,7 @@ from typing import IO, Any
 from culturepark.errors import DataError
 from culturepark.files import describe_fault, dump_line, replace_file, seal_line, sync_folder
 from culturepark.runs.check import GROUP, Damage
-from culturepark.runs.checkpoint import Checkpoint
+from culturepark.runs.checkpoint import Checkpoint, load_checkpoint
 from culturepark.runs.counts import Counts
 from culturepark.runs.identity import Identity, dump_manifest, read_identity, read_manifest, write_identity
 from culturepark.runs.lock import take_lock
@@ -84,6 +84,9 @@ class RunFolder:
         self.counts = found.counts
         self._ends, self._end = list(found.ends), found.end
         self._crcs, self._crc = list(found.crcs), found.crc
+        point = load_checkpoint(path)
+        if self.counts.dialogues - (point.counts.dialogues if point else 0) >= self.every:
+            self._write_checkpoint()  # it was lost: what took long just now is not done again
 
     @property
     def lines(self) -> Iterator[dict[str, Any]]:
@@ -152,6 +155,9 @@ class RunFolder:
         self._staged, self._waiting = [b"", b"", b"", b""], 0
         if before // self.every < self.counts.dialogues // self.every:
             self._write_checkpoint()
+            if self.keep is not None:
+                mark = Mark(self.counts.dialogues, self._end, self._crc, tuple(self._ends))
+                self.recall.append(mark, self.counts, self.keep())
 
     def _sync(self) -> None:
         """Force data, then the journal, to the disk. What the disk reorders is found by the checksums on opening."""
@@ -163,9 +169,6 @@ class RunFolder:
         point = Checkpoint(self._end, self._crc, tuple(self._ends), tuple(self._crcs), self.counts)
         with contextlib.suppress(OSError):  # derived: without it opening takes longer; a full disk tells itself
             point.write(self.path)
-        if self.keep is not None:
-            mark = Mark(self.counts.dialogues, self._end, self._crc, tuple(self._ends))
-            self.recall.append(mark, self.counts, self.keep())
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Replace the manifest as a whole; not after a failed write, which it would not know of."""

@@ -36,9 +36,12 @@ def make_progress(say: Say, label: str) -> Any:
 
     class Progress(TrainerCallback):  # type: ignore[misc, unused-ignore]
         def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            self._start, self._first = time.monotonic(), state.global_step
+            self._start, self._first = 0.0, state.global_step
             if state.global_step:
                 say(f"{label}: goes on after step {state.global_step} of {state.max_steps}")
+
+        def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            self._start = self._start or time.monotonic()
 
         def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> None:
             logs = logs or {}

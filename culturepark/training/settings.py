@@ -12,7 +12,9 @@ from culturepark.files import describe_invalid, nearest
 
 Method = Literal["sft", "dpo", "sft+dpo"]
 # Keys that do not change what is learnt: a training goes on although they differ.
-HOW_KEYS = frozenset(("output_dir", "save_steps", "log_steps", "eval_steps", "keep_checkpoints", "merge", "restart", "threads"))
+HOW_KEYS = frozenset(
+    ("output_dir", "save_steps", "log_steps", "eval_steps", "keep_checkpoints", "merge", "restart", "threads")
+)
 _FLAGS = {"argv": "command", "poll_s": "poll"}
 HOW_KEYS |= {"answers", "answer_tokens", "probes", "api_key_env", "base_url", "poll_s", "suffix"}
 

@@ -168,3 +168,20 @@ def test_composition_of_many_topics_opens_on_a_click(judged: Run) -> None:
         facts.answers["arab", f"t{number:03}"]["Agree"] += 1
     text = write_composition(facts)
     assert "<details>" in text and "The first 600 of" in text
+
+
+def test_language_copies_and_phrasings_are_counted(judged: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = list(judged.samples())
+    persona = {"role": "system", "content": "You are a baker."}
+    german = "Ich finde, dass man seinen Eltern im Alter helfen soll, weil sie uns auch immer geholfen haben."
+    first = samples[0].model_copy(update={"messages": (persona, {"role": "assistant", "content": german})})
+    other = first.model_copy(update={"messages": ({**persona, "content": "A baker, you."}, *first.messages[1:])})
+    monkeypatch.setattr(judged, "samples", lambda: iter([first, first, other]))
+    facts = gather_facts(judged, None)
+    assert (facts.rows, facts.copies, facts.with_persona) == (3, 1, 3)
+    assert (facts.personas, facts.twice, facts.phrased_twice) == (1, 1, 1)
+    assert (facts.judged_language, facts.foreign) == (3, 3)
+    monkeypatch.setattr(judged, "samples", lambda: iter([first, first]))
+    assert gather_facts(judged, None).phrased_twice == 0
+    monkeypatch.setattr(judged, "samples", lambda: iter(samples))
+    assert gather_facts(judged, None).foreign == 0

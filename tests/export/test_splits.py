@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from culturepark.errors import ConfigError
 from culturepark.export.copies import CopyPairs
 from culturepark.export.scan import Scan, hash_name
+from culturepark.export.sharing import share_units
 from culturepark.export.splits import Splits, SplitSettings, assign_splits, split_scan
 from culturepark.records import Sample
 from culturepark.runs.folder import Run
@@ -187,6 +188,20 @@ def test_every_culture_gets_its_share(tmp_path: Path) -> None:
     sides = Counter((s.culture, splits.of(s)) for s in samples)
     assert sides["arab", "test"] == sides["arab", "validation"] == 30
     assert sides["korean", "test"] == sides["korean", "validation"] == 3
+
+
+@settings(max_examples=100, deadline=None)
+@given(sizes=st.lists(st.integers(1, 30), min_size=1, max_size=60), seed=st.integers(0, 2**32))
+def test_held_out_sides_do_not_become_much_too_large(sizes: list[int], seed: int) -> None:
+    units = np.repeat(np.arange(len(sizes)), sizes)
+    order = np.random.default_rng(seed).permutation(len(sizes)).astype(np.uint64)
+    sides = share_units(units, np.zeros_like(units), order, np.array([0.8, 0.1, 0.1]))
+    n = len(units)
+    assert all(len(set(sides[units == unit])) == 1 for unit in range(len(sizes)))
+    assert (sides == 1).sum() <= max(0.2 * n, 1)
+    assert (sides == 2).sum() <= max(0.25 * n, 1)
+    several = [side for side in (1, 2) if len(set(units[sides == side])) > 1]
+    assert all((sides == side).sum() <= 0.125 * n + 0.5 for side in several)
 
 
 def test_a_culture_without_test_samples_is_named(tmp_path: Path) -> None:

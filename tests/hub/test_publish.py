@@ -304,13 +304,14 @@ def process(hub: HubStandin, tmp_path: Path) -> Iterator[list[subprocess.Popen[s
         child.communicate()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("come", [0, 2])
 def test_killed_in_the_middle_of_an_upload_and_run_again(
     hub: HubStandin, ready: Path, tmp_path: Path, process: list[subprocess.Popen[str]], come: int
 ) -> None:
     hub.hold_after = come
     command = [sys.executable, "-m", "culturepark", "push", str(ready), "--repo-id", "org/name", *LICENCE]
-    env = {**os.environ, "HF_HUB_OFFLINE": "0"}
+    env = {**os.environ, "HF_HUB_OFFLINE": "0", "TMPDIR": str(tmp_path)}
     process.append(subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
     assert hub.held.wait(120)
     process[0].send_signal(signal.SIGKILL)

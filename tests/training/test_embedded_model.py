@@ -17,7 +17,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.local,
     pytest.mark.filterwarnings("ignore"),
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(1200),
     pytest.mark.skipif(find_embedded_model() is None, reason="needs the embedded model: culturepark setup local"),
 ]
 
@@ -39,10 +39,10 @@ def test_the_embedded_model_learns_and_the_adapter_opens_in_plain_peft(
         culture="arab",
         base_model="embedded",
         output_dir=str(tmp_path / "arab"),
-        max_steps=12,
+        max_steps=10,
         batch_size=2,
         max_length=128,
-        eval_steps=12,
+        eval_steps=10,
         learning_rate=2e-3,
         lora_r=8,
         lora_alpha=16,
@@ -52,10 +52,10 @@ def test_the_embedded_model_learns_and_the_adapter_opens_in_plain_peft(
         probes=2,
     )
     losses = {name: (first, last) for name, first, last in result.facts["losses"]}
-    assert losses["training"][1] < 0.75 * losses["training"][0]
+    assert losses["training"][1] < 0.85 * losses["training"][0]
     assert losses["test"][1] < losses["test"][0]
-    fit = result.facts["survey_fit"]
-    assert fit["before"] != fit["after"]
+    probed = [json.loads(line) for line in (tmp_path / "arab" / "survey_fit.jsonl").read_text().splitlines()]
+    assert len(probed) == 2 and all(row["before"] != row["after"] for row in probed)
 
     card = (tmp_path / "arab" / "README.md").read_text()
     assert "SmolLM2-135M-Instruct" in card and "license: apache-2.0" in card
