@@ -10,7 +10,14 @@ from pathlib import Path
 from culturepark.errors import ConfigError, CultureParkError, DataError
 from culturepark.files import describe_fault
 
-_FULL = ("No space left", "os error 28", "Disk quota", "os error 122", "PytorchStreamWriter", "file write failed")
+_FULL: tuple[str, ...] = (
+    "No space left",
+    "os error 28",
+    "Disk quota",
+    "os error 122",
+    "PytorchStreamWriter",
+    "file write failed",
+)
 _FULL += ("inline_container", "iostream error")  # what torch.save says of a full disk
 _MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
