@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from culturepark.runs.generate import generate
     from culturepark.runs.refine import refine_run
     from culturepark.runs.screen import screen_rows
+    from culturepark.training.callbacks import SurveyFitCallback  # noqa: F401
+    from culturepark.training.train import train
 
 # Looked up at first use, so that ``import culturepark`` and ``--help`` stay quick.
 _HOMES = {
@@ -39,6 +41,8 @@ _HOMES = {
     "preference_dataset": "culturepark.export.dataset",
     "push_run": "culturepark.hub.publish",
     "sft_dataset": "culturepark.export.dataset",
+    "train": "culturepark.training.train",
+    "SurveyFitCallback": "culturepark.training.callbacks",  # not in __all__: it needs the extra "train"
     "generate": "culturepark.runs.generate",
     "load_run": "culturepark.runs.folder",
     "refine_run": "culturepark.runs.refine",
@@ -81,6 +85,7 @@ __all__ = [
     "refine_run",
     "screen_rows",
     "sft_dataset",
+    "train",
 ]
 
 

@@ -146,14 +146,15 @@ class HubClient:
     def commit(self, operations: Sequence[Any], branch: str, parent: str, message: str) -> str:
         """Make the commit; returns it. After a fault it may have been made all the same."""
         with self._translate():
-            return self._api.create_commit(
+            made = self._api.create_commit(
                 self.repo_id,
                 operations,
                 commit_message=message,
                 repo_type=_KIND,
                 revision=branch,
                 parent_commit=parent or None,
-            ).oid
+            )
+            return str(made.oid)
 
     def create_tag(self, tag: str, commit: str) -> None:
         """Name a commit. A fault ``exists`` says that the name is taken."""

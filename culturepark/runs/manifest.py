@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 MANIFEST_EVERY_S = 5.0
 KEEP_ALARM, KEEP_LEAST = 1.5, 30  # candidates a culture must have before its keep-rate says anything
 
+_EXPORT = "export.json"  # written by a room above this one
+
 
 class Reporter:
     """Writes the derived files of a run: manifest, stance table, README."""
@@ -113,8 +115,9 @@ class Reporter:
             manifest = self.write(state)
         try:
             replace_file(prepared.path / "stances.csv", write_stances(rows))
-            readme = write_readme(manifest, counts, self._fidelity, prepared.plan.remarks)
-            replace_file(prepared.path / "README.md", readme)
+            if not (prepared.path / _EXPORT).exists():  # then the dataset's card stands there
+                readme = write_readme(manifest, counts, self._fidelity, prepared.plan.remarks)
+                replace_file(prepared.path / "README.md", readme)
             replace_file(prepared.path / "report.md", write_report(manifest))
             if state != "stopped":
                 queue = b"".join(dump_line(r.model_dump(mode="json")) for r in run.rejected() if needs_review(r))

@@ -6,6 +6,7 @@ Nothing here waits for a model, so the same talks in the same order give the sam
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
 from culturepark.dialogue.views import SEATS
@@ -23,6 +24,7 @@ from culturepark.runs.plan import Slot
 from culturepark.runs.tools import Toolbox
 from culturepark.runs.work import RIVAL_REASONS, Workshop, is_harmless
 
+_LONG = 5_000  # dialogues; a run of fewer is taken in before anything else
 _LENGTH_GAP = 0.2  # how far the two answers of a preference pair may differ in words
 
 
@@ -33,9 +35,11 @@ class Sieve:
         """Start with nothing kept; ``restore`` takes in what a resumed run has."""
         self._tools, self._workshop = tools, workshop
         self._memory = Memory(tools)
+        self._restoring: Future[None] | None = None
 
     def screen(self, draft: Draft) -> None:
         """Drop copies of anything screened before; what stays is remembered. To be called in plan order."""
+        self.settle()
         context = self._tools.context(draft.dialogue.language, ())
         for candidate in draft.live():
             screened = run_stages(candidate, context, self._tools.stages, "run")
@@ -45,6 +49,7 @@ class Sieve:
 
     def choose(self, position: int, slot: Slot, draft: Draft, room: int) -> Commit:
         """Decide over every candidate of a draft. To be called in plan order; ``room`` bounds the candidates."""
+        self.settle()
         dialogue = draft.settled()
         samples: list[Sample] = []
         rejected: list[Rejected] = []
@@ -134,8 +139,22 @@ class Sieve:
                     yield candidate.id
 
     def restore(self, folder: RunFolder) -> None:
-        """Take in what a run has, before anything is screened; from then on the folder keeps what this one knows."""
-        self._memory.restore(folder)
+        """Take in what a run has; from then on the folder keeps what this one knows.
+
+        Of a long run this goes on while the first calls are made: ``screen``, ``choose`` and ``settle`` wait for it.
+        """
+        if folder.counts.dialogues < _LONG:
+            self._memory.restore(folder)
+            return
+        pool = ThreadPoolExecutor(1)
+        self._restoring = pool.submit(self._memory.restore, folder)
+        pool.shutdown(wait=False)
+
+    def settle(self) -> None:
+        """Wait until what a run has is taken in. Raises ``DataError`` where its files are damaged."""
+        if self._restoring is not None:
+            self._restoring.result()
+            self._restoring = None
 
 
 def _rivals(candidate: Candidate, draft: Draft, tools: Toolbox) -> Iterator[Rival]:

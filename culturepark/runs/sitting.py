@@ -132,7 +132,10 @@ class Sitting:
             place = Place(prepared.path, replies, stored.path if stored else None)
             async with open_maker(workshop, engine, place, runner.order, self._say) as maker:
                 self._snapshot = self._writer.snapshot = maker.snapshot
-                state = await self._watch(maker, sieve, engine)
+                try:
+                    state = await self._watch(maker, sieve, engine)
+                finally:
+                    sieve.settle()
                 if money.purse.exhausted and state == "stopped":
                     self._shortfall = money.describe_end(runner.counts.accepted, runner.counts.calls)
                 return state

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,3 +89,14 @@ def test_bad_input_is_one_line(
     assert (ended, out) == (code, "")
     assert told in err and err.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_finished_run_asked_for_again_leaves_the_card(tmp_path: Path, run_once: Callable[..., Any]) -> None:
+    folder = tmp_path / "run"
+    run_once(folder, n=8)
+    before = (folder / "README.md").read_bytes()
+    assert main(["export", str(folder)]) == 0
+    card = (folder / "README.md").read_bytes()
+    assert card != before
+    run_once(folder, n=8)
+    assert (folder / "README.md").read_bytes() == card

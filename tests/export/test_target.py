@@ -160,15 +160,16 @@ class Faulty:
 
 
 @pytest.mark.parametrize(("function", "place"), [("fsync", 0), ("fsync", 4), *(("replace", k) for k in range(MOVES))])
-@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("before_it", ["an export", "a page", "nothing"])
 def test_a_fault_at_the_last_moment_leaves_all_as_it_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str, place: int, first: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str, place: int, before_it: str
 ) -> None:
-    """Forcing files to the disk or changing names fails, with and without an earlier export in a run's own folder."""
+    """Forcing files to the disk or changing names fails, over an earlier export, a run's own page, or neither."""
     run = MadeRun(tmp_path / "run", make_many())
-    (run.path / "README.md").write_text("# The run\n")
+    if before_it != "nothing":
+        (run.path / "README.md").write_text("# The run\n")
     assert list(run.samples())
-    if not first:
+    if before_it == "an export":
         export_run(run, ["messages", "openai"])
     elif function == "replace" and place > 2:
         pytest.skip("without an earlier export only three names change")
@@ -180,7 +181,7 @@ def test_a_fault_at_the_last_moment_leaves_all_as_it_was(
     assert not list(run.path.glob(".export-*"))
     export_run(run, ["parquet"])
     assert {n.split("/")[1] for n in read_all(run.path) if n.startswith("data/")} == {"parquet"}
-    assert (run.path / "README.md").read_text().endswith("---\n# The run\n")
+    assert (run.path / "README.md").read_text().endswith("---\n" + ("# The run\n" if before_it != "nothing" else ""))
 
 
 KILLED = """

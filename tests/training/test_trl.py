@@ -148,6 +148,31 @@ def test_a_killed_training_goes_on_and_ends_the_same(
     assert same(read_weights(out), read_weights(trained))
 
 
+def test_a_kill_between_the_last_step_and_the_last_file_costs_no_step(
+    trained: Path, run: Run, tiny: str, tmp_path: Path, lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "arab"
+    real, moved = trl_hook.os.replace, []
+
+    def die_on_the_third(source: Any, target: Any) -> None:
+        if Path(source).parent.name == "new":
+            moved.append(target)
+            if len(moved) == 3:
+                raise Killed
+        real(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trl_hook.os, "replace", die_on_the_third)
+        with pytest.raises(Killed):
+            train(run, say=lines.append, base_model=tiny, output_dir=str(out), **FAST)
+    assert not (out / "training.json").exists()  # a half-moved result is never taken for a whole one
+    lines.clear()
+    train(run, say=lines.append, base_model=tiny, output_dir=str(out), **FAST)
+    assert "arab: goes on after step 6 of 6" in lines
+    assert same(read_weights(out), read_weights(trained))
+    assert json.loads((out / "training.json").read_text())["state"] == "finished"
+
+
 def test_a_killed_training_is_not_continued_with_other_settings(
     run: Run, tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

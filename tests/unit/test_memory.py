@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,17 @@ import numpy as np
 import pytest
 
 from culturepark.config import RunConfig
+from culturepark.errors import DataError
 from culturepark.files import seal_line, unseal_line
 from culturepark.refine.encoder import Encoder, Engine
 from culturepark.runs import journal, memory, recall, tools
+from culturepark.runs import sieve as sieve_module
 from culturepark.runs.counts import Counts
 from culturepark.runs.folder import Run
 from culturepark.runs.journal import RunFolder, read_journal
 from culturepark.runs.recall import Mark, Recall
 from culturepark.runs.sieve import Sieve
-from tests.unit.test_sieve import make_sieve, plan_talks, read_all, settle, work
+from tests.unit.test_sieve import WASH, make_sieve, plan_talks, read_all, settle, tell, work
 
 END = len(plan_talks())
 SETTINGS: list[dict[str, Any]] = [
@@ -235,3 +238,48 @@ def test_places_that_forget_are_the_same_after_a_stop(tmp_path: Path, monkeypatc
     assert slow._tools.meanings is not None
     cells = [cell for places in slow._tools.meanings._topics.values() for cell in places.values()]
     assert sum(cell.forgotten for cell in cells) and sum(len(cell.ids) for cell in cells) == 2
+
+
+@pytest.mark.parametrize("known", [0, 6])
+def test_a_long_run_is_taken_in_beside_the_first_calls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: int
+) -> None:
+    work(tmp_path, settle(), plan_talks(), 0, END)
+    expected, _ = open_run(tmp_path, settle())
+    if not known:
+        forget(tmp_path)
+    monkeypatch.setattr(sieve_module, "_LONG", 3)
+    may_go, real = threading.Event(), memory.reread
+
+    def wait(folder: Path, start: Mark) -> Any:
+        assert may_go.wait(60) and start.dialogues == known
+        return real(folder, start)
+
+    monkeypatch.setattr(memory, "reread", wait)
+    folder, sieve = RunFolder(tmp_path), make_sieve(settle())
+    try:
+        sieve.restore(folder)
+        assert folder.keep is None  # it is under way
+        may_go.set()
+        _, draft = tell({"a": [WASH]}, number=9)
+        sieve.screen(draft)  # waits; all of it is there already, so that nothing is left
+        assert folder.keep is not None and not draft.live()
+    finally:
+        may_go.set()
+        folder.close()
+    assert know(sieve) == know(expected)
+
+
+def test_damage_found_beside_the_first_calls_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    work(tmp_path, settle(), plan_talks(), 0, END)
+    forget(tmp_path)
+    monkeypatch.setattr(sieve_module, "_LONG", 3)
+    folder, sieve = RunFolder(tmp_path), make_sieve(settle())
+    raw = (tmp_path / "samples.jsonl").read_bytes()
+    (tmp_path / "samples.jsonl").write_bytes(raw.replace(b"mother", b"mOther", 1))
+    try:
+        sieve.restore(folder)
+        with pytest.raises(DataError, match="samples.jsonl: the part of d000001 is damaged"):
+            sieve.settle()
+    finally:
+        folder.close()
