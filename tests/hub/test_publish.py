@@ -102,6 +102,17 @@ def test_what_is_loaded_from_the_hub_is_what_was_exported(hub: HubStandin, ready
     assert {c["config_name"] for c in front["configs"]}.isdisjoint({"samples", "dialogues", "rejected"})
 
 
+def test_the_example_pushes_and_loads_back(hub: HubStandin, ready: Path, tmp_path: Path) -> None:
+    script = Path(__file__).resolve().parents[2] / "examples" / "push.py"
+    env = {**os.environ, "HF_HOME": str(tmp_path / "elsewhere"), "HF_HUB_OFFLINE": "0"}
+    env |= {"HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN, "PYTHONPATH": str(script.parents[1])}
+    command = [sys.executable, str(script), str(ready), "org/name", "cc-by-nc-4.0"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=200, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "Nothing was sent." in done.stdout and "train: Dataset" in done.stdout
+    assert len(hub.pushes()) == 1 and TOKEN not in done.stdout + done.stderr
+
+
 def test_the_repository_holds_data_card_and_record_and_nothing_else_of_the_run(hub: HubStandin, ready: Path) -> None:
     push_run(ready, "org/name", license="cc-by-nc-4.0")
     there = hub.files()
