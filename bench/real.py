@@ -114,7 +114,7 @@ def _note_calls(task: Task, watch: Watch) -> None:
     from culturepark.llm import http
     from culturepark.llm.scripted import ScriptedClient
 
-    client, make_body, ask = http.HttpClient, http._make_body, http.HttpClient.ask
+    client, make_body, ask = http.HttpClient, http.make_body, http.HttpClient.ask
     script, answered = ScriptedClient(), Counter[str]()
     file = Path(task.bodies).open("w", encoding="utf-8")
 
@@ -142,7 +142,7 @@ def _note_calls(task: Task, watch: Watch) -> None:
     changes = {"ask": ask_timed} | ({"reply": reply_scripted} if task.words == "scripted" else {})
     for name, function in changes.items():
         setattr(client, name, function)
-    http._make_body = make
+    http.make_body = make
 
 
 def part(task: Task, body: dict[str, Any]) -> dict[str, Any]:

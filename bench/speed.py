@@ -20,12 +20,14 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from bench.servers import ROOT, Load, serve
+from culturepark.runs.alone import run_alone
 
 MODEL = "mock-llm"
 ROUNDS = 3
@@ -123,18 +125,21 @@ def configure(task: Task) -> Any:
 async def hold_talks(task: Task) -> Figures:
     """Hold the planned talks of a run and read them; nothing is judged and nothing replaced.
 
-    A few other talks are held before, so that what is loaded once does not count.
+    A few other talks are held before, one for each country at least, so that what is loaded once does not count.
     """
     from culturepark.runs.generate import prepare
 
     prepared = await prepare(configure(task))
-    await _hold(replace(prepared, path=prepared.path.with_name("warm-up")), replace(task, workers=1), slice(-8, None))
+    slots = prepared.plan.slots
+    once = {seat.country: slot for slot in slots[task.dialogues :] for seat in slot.seats}
+    warm_up = sorted({*once.values(), *slots[-8:]}, key=slots.index)
+    await _hold(replace(prepared, path=prepared.path.with_name("warm-up")), replace(task, workers=1), warm_up)
     if task.record:
         _record_bodies(Path(task.folder) / "bodies.jsonl")
-    return await _hold(prepared, task, slice(task.dialogues))
+    return await _hold(prepared, task, slots[: task.dialogues])
 
 
-async def _hold(prepared: Any, task: Task, part: slice) -> Figures:
+async def _hold(prepared: Any, task: Task, slots: Sequence[Any]) -> Figures:
     from culturepark.llm.replay import ReplyLog
     from culturepark.runs.engines import start_model
     from culturepark.runs.journal import RunFolder
@@ -147,7 +152,7 @@ async def _hold(prepared: Any, task: Task, part: slice) -> Figures:
     from culturepark.runs.work import Workshop
 
     config = prepared.config.model_copy(update={"workers": task.workers})
-    plan = replace(prepared.plan, slots=prepared.plan.slots[part])
+    plan = replace(prepared.plan, slots=tuple(slots))
     async with AsyncExitStack() as stack:
         folder = RunFolder(prepared.path)
         stack.callback(folder.close)
@@ -202,7 +207,7 @@ def _set_order(runner: Any, task: Task) -> None:
 def _record_bodies(path: Path) -> None:
     from culturepark.llm import http
 
-    send = http._make_body
+    send = http.make_body
     file = path.open("w", encoding="utf-8")
 
     def note(request: Any, prefill: bool) -> dict[str, Any]:
@@ -210,7 +215,7 @@ def _record_bodies(path: Path) -> None:
         print(json.dumps({"talk": request.key.split("/")[0], "body": body}, ensure_ascii=False), file=file, flush=True)
         return body
 
-    http._make_body = note
+    http.make_body = note
 
 
 async def generate_default(task: Task) -> Figures:
@@ -337,7 +342,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.task:
         task = Task(**json.loads(options.task))
-        print(json.dumps(asdict(asyncio.run(JOBS[task.kind](task)))))
+        run = asyncio.run if task.kind == "bare" else run_alone
+        print(json.dumps(asdict(run(JOBS[task.kind](task)))))
         return
     wanted = options.only.split(",")
     makers = {"table1": compare_clients, "engine": compare_on_engine, "schedule": compare_orders}

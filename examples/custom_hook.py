@@ -24,12 +24,12 @@ class WordCountHook:
 
     def __init__(self, settings: TrainSettings, say: Say) -> None:
         """Keep where to write and how to tell."""
-        self._folder, self._say = Path(settings.output_dir), say
+        self._folder, self._split, self._say = Path(settings.output_dir), settings.split, say
 
     def on_dataset(self, run: Run, culture: str | None) -> TrainResult:
         """Count the words of the answers to train on."""
         counts: Counter[str] = Counter()
-        for row in sft_dataset(run, culture, "train"):
+        for row in sft_dataset(run, culture, "train", **self._split):
             counts.update(row["messages"][-1]["content"].casefold().split())
         target = self._folder / f"{culture or 'all'}.json"
         target.parent.mkdir(parents=True, exist_ok=True)

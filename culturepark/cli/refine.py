@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import shlex
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from culturepark.cli.generate import print_result
 from culturepark.config import build_config
 from culturepark.errors import ConfigError, DataError
 from culturepark.files import read_yaml
+from culturepark.runs.alone import run_alone
 from culturepark.runs.folder import Run
 from culturepark.runs.progress import open_display
 
@@ -25,7 +25,7 @@ def run_refine(options: argparse.Namespace) -> int:
     source = Run(options.run)
     config = build_refine_config(source, {**_read_settings(options.config), **given_flags(options)})
     try:
-        run = asyncio.run(execute_refine(Path(options.run), config, open_display(config)))
+        run = run_alone(execute_refine(Path(options.run), config, open_display(config)))
     except KeyboardInterrupt:
         print(f"culturepark: stopped; to go on: {shlex.join(['culturepark', *sys.argv[1:]])}", file=sys.stderr)
         return 130

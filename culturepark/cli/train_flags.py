@@ -33,7 +33,22 @@ _WHAT: tuple[Row, ...] = (
     (("--mix",), "mix", {"metavar": "FILE"}, "general chats to blend in against forgetting (JSONL)"),
     (("--mix-share",), "mix_share", {"type": float, "metavar": "X"}, "their share of the training rows (0.2)"),
     (("--seed",), "seed", {"type": int, "metavar": "S"}, "seed of the training (0)"),
-    (("--split-seed",), "split_seed", {"type": int, "metavar": "S"}, "seed of the splits, as of export (0)"),
+    (
+        ("--split-like",),
+        "split_like",
+        {"metavar": "DIR"},
+        "hold out what the export in DIR does (default: the one in the run's folder, if there is one)",
+    ),
+    (
+        ("--by",),
+        "by",
+        {"choices": ("auto", "topic", "dialogue", "country")},
+        "what is held out whole, as in export; this and the next four leave the export's splits aside",
+    ),
+    (("--hold-out",), "held_out", {"metavar": "LIST"}, "country codes that make the test split (EGY,KOR)"),
+    (("--validation",), "validation", {"type": float, "metavar": "X"}, "share of validation (0.1)"),
+    (("--test",), "test", {"type": float, "metavar": "X"}, "share of test (0.1)"),
+    (("--split-seed",), "split_seed", {"type": int, "metavar": "S"}, "seed of the splits (0)"),
 )
 _TRL: tuple[Row, ...] = (
     (("--epochs",), "epochs", {"type": float, "metavar": "X"}, "passes over the samples (3)"),

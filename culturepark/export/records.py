@@ -31,7 +31,8 @@ class Export(Record):
 
     ``by`` is what was held out (``topic``, ``dialogue``, ``country`` or ``none``), ``shares`` what was wanted.
     ``dropped`` counts, by reason, samples of the run that stand in no split or not in a format; ``extras`` are files
-    for trainers (``dataset_info.json``, ``axolotl.yaml``); ``remarks`` say in words what the user should know.
+    for trainers (``dataset_info.json``, ``axolotl.yaml``); ``remarks`` say in words what the user should know;
+    ``samples`` is how many the run had then (0: not written down).
     """
 
     version: int = 1
@@ -45,6 +46,7 @@ class Export(Record):
     held_out: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    samples: int = 0
 
     @property
     def cultures(self) -> tuple[str, ...]:

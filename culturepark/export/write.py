@@ -129,6 +129,7 @@ def _write(
         held_out=splits.settings.held_out,
         extras=tuple(_write_extras(formats, parts, target.work)),
         remarks=(*splits.remarks, *_remark_on(run, splits, formats), *rules.describe(parts)),
+        samples=len(splits.ids),
     )
     readme = put_configs(target.read_readme(), export, target.in_run)
     (target.work / "README.md").write_text(readme, encoding="utf-8", newline="")

@@ -1,55 +1,35 @@
 """Calls through a server's batch API: requests go out in waves, are waited for, and survive the end of the process.
 
 A wave is journalled before each step, so a run that was killed attaches its requests to the batches it has already
-paid for. Answers that nobody asks for yet are kept until somebody does.
+paid for, whichever way it asks by now. Answers that nobody asks for yet are kept until somebody does.
 """
 
 from __future__ import annotations
 
 import asyncio
-import secrets
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 from culturepark.errors import CultureParkError
 from culturepark.llm.base import ChatClient, Reply, Request
-from culturepark.llm.batch_api import (
-    BatchApi,
-    BatchGoneError,
-    BatchStatus,
-    LineFault,
-    copy_error,
-    explain_line,
-    explain_refusal,
-    name_request,
-)
-from culturepark.llm.batch_journal import BatchJournal, WaveRecord
+from culturepark.llm.batch_api import copy_error, name_request
+from culturepark.llm.batch_desk import AskAgainError, Desk
+from culturepark.llm.batch_work import WaveWork
+from culturepark.llm.booking import Booker
 from culturepark.llm.gate import Draining, Gate
 from culturepark.llm.http import HttpClient
-from culturepark.llm.wave_steps import Wave, WaveSteps
-from culturepark.llm.waves import Gatherer
 
+Mode = Literal["off", "refine", "all"]
 LIVE_PURPOSES = frozenset({"note", "turn", "moderate", "repair", "probe"})  # a talk waits for each of these
-_REWORDINGS = 8
-_LOGGED_AFTER_S = 2.0  # an answer handed out is in the reply log, and on the disk, by then
-_LEAVE_S = 3.0
-
-
-@dataclass(slots=True, eq=False)
-class _Asked:
-    """A request somebody waits for."""
-
-    request: Request
-    waiting: list[asyncio.Future[Reply]] = field(default_factory=list)
-    rewordings: int = 0
+_WAITING = ", and waiting for them: they are paid"
 
 
 class BatchClient:
-    """A ``ChatClient`` whose batched calls may take hours; all others go to ``live``.
+    """A ``ChatClient`` whose batched calls may take hours; all others go to ``live``, which books them itself.
 
-    The first call of a model goes to ``live`` as well: it shows in seconds what a batch would tell after hours.
+    The first call of a model goes to ``live`` as well: it shows in seconds what a batch would tell after hours. With
+    mode ``off`` nothing new goes in a batch, but what lies in one is waited for.
     """
 
     def __init__(
@@ -59,257 +39,137 @@ class BatchClient:
         journal: Path,
         gate: Gate,
         *,
-        mode: Literal["refine", "all"] = "all",
+        mode: Mode = "all",
         every_s: float = 30.0,
         outage_s: float = 90.0,
         scout: bool = True,
         say: Callable[[str], None] = lambda text: None,
-        on_attach: Callable[[str], None] = lambda key: None,
+        booker: Booker | None = None,
     ) -> None:
         """``every_s`` lies between two looks at a batch; those in ``journal`` are taken up with the first call.
 
-        ``on_attach`` is told the key of each call that an earlier process has sent: it is not paid a second time.
+        ``booker`` notes each batched call when its wave goes out, and each that an earlier process has sent when
+        somebody asks for it again.
         """
-        self._on_attach = on_attach
-        self._api, self._live, self._gate, self._mode = BatchApi(http), live, gate, mode
-        self._journal, self._say, self._every_s, self._scout = BatchJournal(journal), say, every_s, scout
-        self._steps = WaveSteps(self._api, self._journal, gate, say, every_s, outage_s)
+        self._live, self._gate, self._mode, self._scout, self._say = live, gate, mode, scout, say
+        self._desk = Desk(booker)
+        self._work = WaveWork(http, journal, gate, self._desk, say, every_s, outage_s)
         self._ready = False
-        self._asked: dict[str, _Asked] = {}
-        self._place: dict[str, Wave] = {}
-        self._waves: dict[str, Wave] = {}
-        self._gatherer = Gatherer(self._send_wave, self._encode, quiet_s=min(2.0, every_s / 4), longest_s=every_s)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._unsent: set[str] = set()  # gathered by an earlier process, and booked, but never sent
         self._watch: asyncio.Task[None] | None = None
         self._scouted: set[str] = set()
         self._lively: set[str] = set()  # keys of calls that were scouts
-        self._broken: Exception | None = None
 
     def is_batched(self, request: Request) -> bool:
         """Is this call answered, and paid, as part of a batch?"""
-        return request.key not in self._lively and (self._mode == "all" or request.purpose not in LIVE_PURPOSES)
+        if self._work.place and name_request(request) in self._work.place:
+            return True
+        if request.key in self._lively or (self._scout and request.model not in self._scouted):
+            return False
+        return self._goes_in_batch(request)
+
+    def was_booked(self, request: Request) -> bool:
+        """Has an earlier sitting booked this call, as one of a batch? Then it counts as lost until it is recovered."""
+        self._take_up()
+        name = name_request(request) if self._work.place or self._unsent else ""
+        return name in self._unsent or (name in self._work.place and self._work.place[name].taken_up)
 
     async def reply(self, request: Request) -> Reply:
         """Answer one request; raises ``Draining`` when the run is asked to stop, the batches go on at the server."""
-        if not self.is_batched(request):
-            return await self._live.reply(request)
         self._take_up()
-        if self._broken is not None:
-            raise copy_error(self._broken)
+        while True:
+            try:
+                return await self._ask(request)
+            except AskAgainError:
+                continue
+
+    async def _ask(self, request: Request) -> Reply:
+        goes_in_batch = self._goes_in_batch(request) and request.key not in self._lively
+        name = name_request(request) if goes_in_batch or self._work.place else ""
+        if name not in self._work.place and not goes_in_batch:
+            return await self._live.reply(request)
+        if self._work.broken is not None:
+            raise copy_error(self._work.broken)
         if self._gate.closed:
             raise Draining
-        name = name_request(request)
-        if self._scout and request.model not in self._scouted and name not in self._place:
+        if self._scout and request.model not in self._scouted and name not in self._work.place:
             return await self._send_scout(request)
-        asked = self._asked.setdefault(name, _Asked(request))
-        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        asked.waiting.append(future)
+        return await self._wait(name, request)
+
+    async def _wait(self, name: str, request: Request) -> Reply:
+        """Wait for the answer in the batch where the request lies, or in the next one."""
+        future = self._desk.join(name, request)
         if self._watch is None or self._watch.done():
             self._watch = asyncio.create_task(self._watch_gate())
         try:
-            if name in self._place:
-                self._on_attach(request.key)
-                self._deliver(name)
+            if name in self._work.place:
+                self._desk.book(name)
+                self._work.deliver(name)
             else:
-                self._gatherer.add(name, request)
+                self._work.gatherer.add(name, request)
             reply = await future
         finally:
-            asked.waiting.remove(future)
-            if not asked.waiting and self._asked.get(name) is asked:
-                del self._asked[name]
-        if wave := self._place.get(name):
-            self._drop_answer(wave, name)
+            self._desk.quit(name, future)
+        self._desk.settle(name, reply)
+        if wave := self._work.place.get(name):
+            self._work.drop_answer(wave, name)
         return reply
 
     async def close(self) -> None:
         """Let steps under way end, mark what was handed out, close the journal and the live client."""
-        self._gatherer.close()
         try:
             if self._watch is not None:
                 self._watch.cancel()
-            if tasks := set(self._tasks):
-                _, late = await asyncio.wait(tasks, timeout=_LEAVE_S if self._gate.closed else 0)
-                for task in late:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
-            is_over = not self._gate.closed and self._broken is None  # the run ended by itself: nobody will ask again
-            for wave in list(self._waves.values()):
-                if is_over and wave.answers:
-                    wave.answers.clear()
-                self._retire(wave)
-            self._journal.close()
+            await self._work.close()
         finally:
             await self._live.close()
 
-    def _take_up(self) -> None:
-        """Read the journal once, and go on with the batches an earlier sitting left."""
-        if self._ready:
-            return
-        self._ready, journal = True, self._journal
-        left: list[Wave] = []
-        elsewhere: set[str] = set()
-        for record in journal.open_waves():
-            if record.state == "gathered":  # nothing was asked of the server yet
-                journal.note(record, "done", why="never sent")
-            elif record.server != self._api.http.url:
-                elsewhere.add(record.server)
-            else:
-                left.append(self._open_wave(Wave(record, taken_up=True)))
-        for server in sorted(elsewhere):
-            self._say(f"Batches of this run are open at {server}: to use what is paid there, resume with that server.")
-        if left:
-            requests = sum(len(wave.record.ids) for wave in left)
-            self._say(f"Taking up {len(left)} batches with {requests} requests that an earlier sitting left.")
+    def _goes_in_batch(self, request: Request) -> bool:
+        return self._mode == "all" or (self._mode == "refine" and request.purpose not in LIVE_PURPOSES)
 
-    def _open_wave(self, wave: Wave) -> Wave:
-        self._waves[wave.record.name] = wave
-        self._gatherer.note_start(wave.record.name, len(wave.record.ids))
-        for name in wave.record.ids:
-            self._place[name] = wave
-        task = asyncio.create_task(self._drive(wave))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return wave
+    def _take_up(self) -> None:
+        """Once: go on with the batches an earlier sitting left."""
+        if not self._ready:
+            self._ready = True
+            self._unsent = self._work.take_up(_WAITING if self._mode == "off" else "")
 
     async def _send_scout(self, request: Request) -> Reply:
         self._scouted.add(request.model)
         self._lively.add(request.key)
-        self._gatherer.hold(request.model)
+        self._work.gatherer.hold(request.model)
         try:
             return await self._live.reply(request)
         except CultureParkError:  # another try may go in a batch
             self._lively.discard(request.key)
             raise
         finally:
-            self._gatherer.release(request.model)
-
-    def _encode(self, name: str) -> bytes | None:
-        """The line of a request; ``None`` when nobody waits for it any more."""
-        asked = self._asked.get(name)
-        return self._api.make_line(name, asked.request) if asked else None
-
-    def _send_wave(self, model: str, lines: dict[str, bytes]) -> None:
-        http = self._api.http
-        record = WaveRecord(secrets.token_hex(8), http.url, model, tuple(lines))
-        try:
-            self._journal.begin(record)
-        except CultureParkError as error:
-            self._break_with(error)
-            return
-        self._open_wave(Wave(record, list(lines.values()), http.adaptations(model)))
-
-    async def _drive(self, wave: Wave) -> None:
-        """Bring one wave from where it stands to its answers."""
-        try:
-            status = await self._steps.bring(wave)
-            if status.status == "failed" and not (status.output_file or status.error_file):
-                self._end_refused(wave, status)
-                return
-            await self._fetch(wave, status)
-        except Draining:
-            return
-        except BatchGoneError as error:
-            self._say(f"{error}: its requests are sent again.")
-            self._send_again(wave, "gone")
-        except Exception as error:  # whoever waits must hear of it
-            self._break_with(error)
-        finally:
-            self._gatherer.note_end(wave.record.name)
-
-    async def _fetch(self, wave: Wave, status: BatchStatus) -> None:
-        wave.answers = await self._steps.fetch(wave, status)
-        self._gatherer.note_success()
-        replies = sum(isinstance(answer, Reply) for answer in wave.answers.values())
-        self._say(f"Batch {status.id} is {status.status}: {replies} of {len(wave.answers)} requests answered.")
-        for count, name in enumerate(wave.record.ids):
-            if self._place.get(name) is not wave:  # sent again since, in a later wave, or handed out in between
-                self._drop_answer(wave, name)
-            elif wave.taken_up and isinstance(wave.answers.get(name), LineFault):  # old trouble: asked anew
-                self._drop_answer(wave, name)
-                if name in self._asked:
-                    self._gatherer.add(name, self._asked[name].request)
-            else:
-                self._deliver(name)
-            if count % 100 == 99:
-                await asyncio.sleep(0)
-
-    def _deliver(self, name: str) -> None:
-        """Hand an answer that is here to whoever waits for it."""
-        wave, asked = self._place[name], self._asked.get(name)
-        if wave.answers is None or asked is None:
-            return
-        answer = wave.answers[name]
-        if isinstance(answer, Reply):
-            for future in asked.waiting:
-                if not future.done():
-                    future.set_result(answer)
-            return
-        self._drop_answer(wave, name)
-        if self._may_reword(wave, asked, answer):
-            self._gatherer.add(name, asked.request)
-            return
-        self._fail([name], explain_line(answer, self._api.http.where))
-
-    def _may_reword(self, wave: Wave, asked: _Asked, answer: LineFault) -> bool:
-        """Was it refused for its wording, and do we know another one?"""
-        fault, http = answer.fault, self._api.http
-        asked.rewordings += 1
-        if answer.code.startswith("batch_") or fault.status not in (400, 422) or fault.is_context:
-            return False
-        learned = http.learn(asked.request, fault) or http.adaptations(asked.request.model) != wave.words
-        return learned and asked.rewordings <= _REWORDINGS
-
-    def _end_refused(self, wave: Wave, status: BatchStatus) -> None:
-        if status.is_limit:
-            wait = self._gatherer.shrink(len(wave.record.ids), self._every_s)
-            told = "holds no more requests at a time" if not status.message else f"says: {status.message}"
-            self._say(f"{self._api.http.where} {told}; less goes out in {wait:.0f} s or when a batch ends.")
-            self._send_again(wave, "limit")
-            return
-        self._journal.note(wave.record, "done", why="refused")
-        raise explain_refusal(status, self._api.http.where)
-
-    def _send_again(self, wave: Wave, why: str) -> None:
-        self._journal.note(wave.record, "done", why=why)
-        self._waves.pop(wave.record.name, None)
-        for name in wave.record.ids:
-            if self._place.get(name) is not wave:
-                continue
-            del self._place[name]
-            if name in self._asked:
-                self._gatherer.add(name, self._asked[name].request)
-
-    def _drop_answer(self, wave: Wave, name: str) -> None:
-        """Forget an answer that was handed out; a wave without any left is done a little later."""
-        if self._place.get(name) is wave:
-            del self._place[name]
-        if wave.answers and wave.answers.pop(name, None) and not wave.answers:
-            asyncio.get_running_loop().call_later(_LOGGED_AFTER_S, self._retire, wave)
-
-    def _retire(self, wave: Wave) -> None:
-        if wave.answers == {} and self._waves.pop(wave.record.name, None) is not None:
-            try:
-                self._journal.note(wave.record, "done")
-            except CultureParkError as error:
-                self._break_with(error)
-
-    def _fail(self, names: Iterable[str], error: Exception) -> None:
-        for name in names:
-            for future in self._asked[name].waiting if name in self._asked else ():
-                if not future.done():
-                    future.set_exception(copy_error(error))
-
-    def _break_with(self, error: Exception) -> None:
-        self._broken = self._broken or error
-        self._fail(list(self._asked), error)
+            self._work.gatherer.release(request.model)
 
     async def _watch_gate(self) -> None:
         """Let everybody go when the run is asked to stop."""
-        while self._asked and not self._gate.closed:
+        while not self._desk.is_empty and not self._gate.closed:
             await asyncio.sleep(0.1)
-        if self._asked:
-            waves = [wave for wave in self._waves.values() if wave.answers is None]
+        if not self._desk.is_empty:
+            waves, requests = self._work.count_open()
             if waves:
-                requests = sum(len(wave.record.ids) for wave in waves)
-                self._say(f"{len(waves)} batches with {requests} requests go on at the server; resume to take them up.")
-            self._fail(list(self._asked), Draining())
+                self._say(f"{waves} batches with {requests} requests go on at the server; resume to take them up.")
+            self._desk.refuse_all(Draining())
+
+
+class RecoveringClient:
+    """Takes back what an earlier sitting booked for a call in a batch; above the purse, so that it has room again."""
+
+    def __init__(
+        self, inner: ChatClient, was_booked: Callable[[Request], bool], recover: Callable[[str], None]
+    ) -> None:
+        self._inner, self._was_booked, self._recover = inner, was_booked, recover
+
+    async def reply(self, request: Request) -> Reply:
+        """Answer one request; it is booked anew below."""
+        if self._was_booked(request):
+            self._recover(request.key)
+        return await self._inner.reply(request)
+
+    async def close(self) -> None:
+        """Close the inner client."""
+        await self._inner.close()

@@ -17,7 +17,8 @@ from urllib.parse import quote
 from culturepark.errors import CallError, CultureParkError, EndpointError
 from culturepark.llm.base import Reply, Request
 from culturepark.llm.faults import Fault, error_for
-from culturepark.llm.http import HttpClient, read_reply
+from culturepark.llm.http import HttpClient
+from culturepark.llm.wire import read_reply
 
 ENDPOINT = "/v1/chat/completions"
 MAX_LINES = 50_000  # a file's limits; it may hold 200 MB, but is put together in memory

@@ -128,6 +128,16 @@ class BatchJournal:
             ) from error
 
 
+def list_open_batches(path: Path) -> dict[str, tuple[int, int]]:
+    """By server: batches whose answers may still be wanted, and the requests in them. Raises ``DataError``."""
+    found: dict[str, tuple[int, int]] = {}
+    for wave in BatchJournal(path, lambda file, number: None).open_waves():  # whoever works with it tells
+        if wave.state != "gathered":  # nothing was asked of the server
+            batches, requests = found.get(wave.server, (0, 0))
+            found[wave.server] = (batches + 1, requests + len(wave.ids))
+    return found
+
+
 def _first_line(wave: WaveRecord) -> dict[str, Any]:
     ids = list(wave.ids)
     return {"wave": wave.name, "state": "gathered", "server": wave.server, "model": wave.model, "ids": ids}

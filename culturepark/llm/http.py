@@ -6,27 +6,24 @@ No secret is ever part of a message: errors name the shown URL and a masked exce
 
 from __future__ import annotations
 
-import base64
 import logging
 import os
-import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
-from culturepark.errors import CallError, ConfigError, CultureParkError, EndpointError
-from culturepark.files import decode_json, encode_json
-from culturepark.llm.base import Finish, Reply, Request, Usage
+from culturepark.errors import CallError, CultureParkError, EndpointError
+from culturepark.files import encode_json
+from culturepark.llm.address import make_headers, split_base
+from culturepark.llm.base import Reply, Request
 from culturepark.llm.dialect import Dialect
-from culturepark.llm.digits import read_digits
 from culturepark.llm.faults import Fault, UnreachableError, error_for, read_fault, show_url
+from culturepark.llm.wire import has_choice, make_body, parse_answer, read_reply
 
 if TYPE_CHECKING:
     import aiohttp
 
 _log = logging.getLogger(__name__)
-_FINISHES: dict[str, Finish] = {"stop": "stop", "length": "length", "content_filter": "filter"}
-_THINKING = re.compile(r"\s*<think>.*?</think>\s*", re.DOTALL)
 
 
 class HttpClient:
@@ -44,8 +41,8 @@ class HttpClient:
         connect_s: float = 30.0,
         prefill: bool = False,
     ) -> None:
-        self._base, userinfo = _split_base(base_url)
-        self._headers, self._secrets = _make_headers(self._base, userinfo, (api_key or "").strip())
+        self._base, userinfo = split_base(base_url)
+        self._headers, self._secrets = make_headers(self._base, userinfo, (api_key or "").strip())
         self._timeout_s, self._connect_s = timeout_s, connect_s
         self._prefill = prefill
         self._session: aiohttp.ClientSession | None = None
@@ -64,14 +61,14 @@ class HttpClient:
     async def ask(self, request: Request) -> dict[str, Any]:
         """Answer one request with the server's whole answer, which holds at least one choice."""
         dialect = self._dialects.setdefault(request.model, Dialect())
-        body = _make_body(request, self._prefill)
+        body = make_body(request, self._prefill)
         for _ in range(8):
             sent = dialect.speak(body)
             status, headers, raw = await self._send("POST", self.url_of("/chat/completions"), sent)
             if self.on_headers is not None:
                 self.on_headers(request, headers)
-            answer = _parse(raw)
-            if 200 <= status < 300 and _has_choice(answer):
+            answer = parse_answer(raw)
+            if 200 <= status < 300 and has_choice(answer):
                 return dict(answer)
             fault = read_fault(status, answer, headers, self._secrets)
             if status not in (400, 422) or fault.is_context or not dialect.learn(sent, fault):
@@ -94,7 +91,7 @@ class HttpClient:
     async def get_json(self, url: str) -> Any:
         """GET one address of this server; raises for everything but a 200 with JSON."""
         status, headers, raw = await self._send("GET", url)
-        body = _parse(raw)
+        body = parse_answer(raw)
         if status != 200 or body is None:
             raise error_for(read_fault(status, body, headers, self._secrets), self.where)
         return body
@@ -112,7 +109,7 @@ class HttpClient:
     def make_body(self, request: Request) -> dict[str, Any]:
         """The request's body in the words this server takes, as far as they are known."""
         dialect = self._dialects.setdefault(request.model, Dialect())
-        return dialect.speak(_make_body(request, self._prefill))
+        return dialect.speak(make_body(request, self._prefill))
 
     def learn(self, request: Request, fault: Fault) -> bool:
         """Take in that a request was refused; True when it is worth sending again in other words."""
@@ -189,118 +186,6 @@ class HttpClient:
         names = ", ".join(served[:5]) or "none"
         more = f" and {len(served) - 5} more" if len(served) > 5 else ""
         return EndpointError(f"{self.where} has no model {model!r}; it serves: {names}{more}")
-
-
-def _split_base(base_url: str) -> tuple[str, str]:
-    """The base URL without userinfo and trailing slash, and the userinfo."""
-    try:
-        parts = urlsplit(base_url.strip())
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        valid = False
-    if not valid or "@" in parts.path:
-        raise ConfigError("base_url is not a URL: it must look like http://127.0.0.1:8000/v1")
-    userinfo, _, host = parts.netloc.rpartition("@")
-    path = parts.path.rstrip("/").removesuffix("/chat/completions")
-    return urlunsplit((parts.scheme, host, path, parts.query, "")), userinfo
-
-
-def _make_headers(base: str, userinfo: str, key: str) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The headers of every request, and all texts that must never be shown."""
-    if key and userinfo:
-        raise ConfigError("the base URL holds a user and an API key is set too: leave one of them out")
-    if not (key.isascii() and key.isprintable()):
-        hint = "set it again in the variable named by --api-key-env"
-        raise ConfigError(f"the API key holds characters that no key has: {hint}")
-    secrets = [value for _, value in parse_qsl(urlsplit(base).query)]
-    headers = {"Content-Type": "application/json", "Accept": "application/json"}
-    if userinfo:
-        token = base64.b64encode(unquote(userinfo).encode()).decode()
-        headers["Authorization"] = f"Basic {token}"
-        password = userinfo.partition(":")[2]
-        secrets += [token, userinfo, password, unquote(password)]
-    elif key:
-        headers["Authorization"] = f"Bearer {key}"
-        secrets.append(key)
-    return headers, tuple(secret for secret in secrets if secret)
-
-
-def _make_body(request: Request, prefill: bool) -> dict[str, Any]:
-    messages = [dict(message) for message in request.messages]
-    if prefill and request.prefill:
-        messages.append({"role": "assistant", "content": request.prefill})
-    sampling = request.sampling
-    body: dict[str, Any] = {
-        "model": request.model,
-        "messages": messages,
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "max_tokens": sampling.max_tokens,
-        "seed": sampling.seed,
-        "stop": list(sampling.stop) or None,
-        "response_format": response_format(request),
-    }
-    return {name: value for name, value in body.items() if value is not None} | dict(sampling.extra)
-
-
-def response_format(request: Request) -> dict[str, Any] | None:
-    """The request's schema in OpenAI's form."""
-    if request.schema is None:
-        return None
-    schema = {"name": request.schema.name, "strict": True, "schema": dict(request.schema.body)}
-    return {"type": "json_schema", "json_schema": schema}
-
-
-def read_reply(answer: Mapping[str, Any], prefill: str = "") -> Reply:
-    """The first choice of a server's answer, without a leading block of thoughts and without the prefill."""
-    choice = answer["choices"][0]
-    message = choice["message"]
-    text = join_text(message.get("content"))
-    if thoughts := _THINKING.match(text):
-        text = text[thoughts.end() :]
-    usage = _mapping(answer.get("usage"))
-    text = text.removeprefix(prefill) if prefill else text
-    return Reply(
-        text=text,
-        finish=_FINISHES.get(str(choice.get("finish_reason")), "other"),
-        usage=Usage(
-            input=_count(usage.get("prompt_tokens")),
-            cached=_count(_mapping(usage.get("prompt_tokens_details")).get("cached_tokens")),
-            output=_count(usage.get("completion_tokens")),
-        ),
-        model=str(answer.get("model") or ""),
-        refusal=str(message.get("refusal") or ""),
-        digits=read_digits(choice, text),
-    )
-
-
-def join_text(content: Any) -> str:
-    """The text of a message's content, which may be null, a string or a list of parts."""
-    if isinstance(content, list):
-        texts = (part if isinstance(part, str) else _mapping(part).get("text") for part in content)
-        return "".join(text for text in texts if isinstance(text, str))
-    return content if isinstance(content, str) else ""
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _count(value: Any) -> int:
-    return max(0, int(value)) if isinstance(value, (int, float)) else 0
-
-
-def _has_choice(answer: Any) -> bool:
-    choices = _mapping(answer).get("choices")
-    first = choices[0] if isinstance(choices, list) and choices else None
-    return isinstance(_mapping(first).get("message"), dict)
-
-
-def _parse(raw: bytes) -> Any:
-    try:
-        return decode_json(raw)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _reason(error: OSError) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from culturepark.errors import CallError, ConfigError, CultureParkError, MissingPartError
 from culturepark.llm.base import Finish, Reply, Request, Usage
 from culturepark.llm.faults import UnreachableError, clean_message, error_for, read_fault
-from culturepark.llm.http import join_text, response_format
+from culturepark.llm.wire import join_text, response_format
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel

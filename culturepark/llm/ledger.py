@@ -18,9 +18,19 @@ from typing import Any
 
 from culturepark.errors import DataError
 from culturepark.files import describe_fault, seal_line
-from culturepark.llm.base import ChatClient, Reply, Request
-from culturepark.llm.meter import Bill, Meter, bill_error
-from culturepark.llm.spend import Asked, Book, Spend, Totals, list_books, merge, read_book, seal_totals, sum_up
+from culturepark.llm.meter import Bill
+from culturepark.llm.spend import (
+    Asked,
+    Book,
+    Spend,
+    Totals,
+    find_excess,
+    list_books,
+    merge,
+    read_book,
+    seal_totals,
+    sum_up,
+)
 
 _log = logging.getLogger(__name__)
 COMPACT_EVERY = 20_000
@@ -58,6 +68,8 @@ class Ledger:
         self.unknown = self._book.unknown + sum(book.unknown for book in others)
         for number, what in self._book.damage:
             (on_damage or _warn_of_damage)(self.path, number, what)
+        if self._book.torn:
+            (on_damage or _warn_of_damage)(self.path, self._book.lines + 1, "is unfinished and cut")
         if self._book.damage:
             self._keep_aside()
         if self._book.torn or self._book.damage or self._book.lines > 2:
@@ -82,6 +94,10 @@ class Ledger:
         if self._appended >= COMPACT_EVERY:
             self._compact()
 
+    def leave(self, number: int) -> None:
+        """A call goes on where this process cannot see it (in a batch): it counts as lost until it is recovered."""
+        self._orphans[number] = self._book.open[number]
+
     def recover(self, key: str) -> Bill | None:
         """A call counted as lost was not: it lives on elsewhere (in a batch) and will be booked anew.
 
@@ -93,6 +109,19 @@ class Ledger:
         estimate = self._orphans.pop(number).estimate
         self.settle(number, Bill(how="unsent"))
         return estimate
+
+    def restore(self, told: Totals) -> int:
+        """Raise the totals to what another file tells of calls that have ended; returns how many were missing here."""
+        have, missing = self.totals(), 0
+        for model, spend in told.items():
+            known = have.get(model, Spend())
+            lacking = (spend.calls - spend.lost) - (known.calls - known.lost)
+            if lacking > 0:
+                missing += lacking
+                self._book.totals.setdefault(model, Spend()).add_all(find_excess(spend, known))
+        if missing:
+            self._compact()
+        return missing
 
     def totals(self) -> dict[str, Spend]:
         """What was spent by model, over all writers as they were on opening; without this process's open calls."""
@@ -152,6 +181,7 @@ class Ledger:
         part = self.path.with_suffix(".part")
         lines = [seal_totals(self._book), *(_seal_ask(k, asked) for k, asked in self._book.open.items())]
         try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             with part.open("wb") as file:
                 file.writelines(lines)
                 file.flush()
@@ -164,31 +194,6 @@ class Ledger:
             os.close(self._handle)
             self._handle = None
         self._appended = 0
-
-
-class BookingClient:
-    """Books each call that really goes out; belongs right above the transport, below the gate."""
-
-    def __init__(self, inner: ChatClient, ledger: Ledger, meter: Meter) -> None:
-        self._inner, self._ledger, self._meter = inner, ledger, meter
-
-    async def reply(self, request: Request) -> Reply:
-        """Answer one request, with a line before and after it."""
-        estimate = self._meter.estimate(request)
-        number = self._ledger.ask(request.key, request.model, estimate)
-        start = time.perf_counter()
-        try:
-            reply = await self._inner.reply(request)
-        except Exception as error:  # a cancelled call stays open: on the next opening it counts as lost
-            self._ledger.settle(number, bill_error(estimate, error), round(1000 * (time.perf_counter() - start)))
-            raise
-        bill = self._meter.bill(request, estimate, reply)
-        self._ledger.settle(number, bill, round(1000 * (time.perf_counter() - start)))
-        return reply
-
-    async def close(self) -> None:
-        """Close the inner client; the ledger is closed by whoever opened it."""
-        await self._inner.close()
 
 
 def describe_spend(totals: Totals, unknown: int = 0) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from typing import Any, TypeGuard
 from culturepark.errors import CultureParkError
 from culturepark.llm.base import Request, Sampling, Schema
 from culturepark.llm.faults import UnreachableError
-from culturepark.llm.http import HttpClient, read_reply
+from culturepark.llm.http import HttpClient
+from culturepark.llm.wire import read_reply
 
 _COLOURS = ("red", "green", "blue")
 _SCHEMA = Schema(

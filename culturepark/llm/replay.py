@@ -156,7 +156,8 @@ class ReplyLog:
     def _load(self, number: int) -> _Shard:
         own = self._folder / (f"{number:05d}.{self._writer}.jsonl" if self._writer else f"{number:05d}.jsonl")
         shard = _Shard(number, own)
-        mend_tail(own)
+        if mend_tail(own):
+            self._on_damage(f"{own}: its last line is unfinished and cut; that call is made again where still needed")
         paths = sorted(p for p in self._folder.glob(f"{number:05d}*.jsonl") if read_shard_number(p) == number)
         foreign = [other for path in paths if (other := self._read_file(shard, path)) is not None]
         if foreign or not paths:

@@ -74,18 +74,21 @@ def make_storable(reply: Reply) -> Reply:
     return reply
 
 
-def mend_tail(path: Path) -> None:
-    """Cut an unfinished last line; one that lacks nothing but its line feed gets it back. Raises ``OSError``."""
+def mend_tail(path: Path) -> bool:
+    """Cut an unfinished last line; one that lacks nothing but its line feed gets it back. Raises ``OSError``.
+
+    Returns whether something was cut.
+    """
     if not path.exists():
-        return
+        return False
     end = sum(len(raw) for _, raw in read_lines(path))
     with path.open("rb+") as file:
         file.seek(end)
         tail = file.read()
         if tail and parse_reply(tail + b"\n") is not None:
             file.write(b"\n")
-            return
-    cut_torn_tail(path)
+            return False
+    return cut_torn_tail(path) > 0
 
 
 def describe_file(bad: list[int], foreign: int | None, turned: bool, differs: bool) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,23 @@ class Spend:
 
 
 Totals = Mapping[str, Spend]
+
+
+def find_excess(more: Spend, less: Spend) -> Spend:
+    """What one total has beyond another, number by number; nothing is below zero. Lost calls are left out."""
+    whole = {name: max(0, number - getattr(less, name)) for name, number in asdict(more).items()}
+    whole["calls"] = max(0, (more.calls - more.lost) - (less.calls - less.lost))
+    return Spend(**whole | {"lost": 0})
+
+
+def load_totals(models: Any) -> dict[str, Spend]:
+    """Totals by model as a manifest tells them; what has another shape is left out."""
+    names, found = {spot.name for spot in fields(Spend)}, {}
+    for model, numbers in models.items() if isinstance(models, dict) else ():
+        known = {k: v for k, v in numbers.items() if k in names} if isinstance(numbers, dict) else {}
+        if known and all(isinstance(number, int) for number in known.values()):
+            found[str(model)] = Spend(**known)
+    return found
 
 
 def sum_up(totals: Totals) -> Spend:

@@ -1,4 +1,4 @@
-"""The refinement agent: a small graph that reads a finished dialogue and points at what was voiced.
+"""The refinement agent's first look: it reads a finished dialogue and points at what was voiced.
 
 It answers in schema-bound JSON with sentence numbers, so every quote is exact by construction. A reply
 that does not fit is asked for once more with the error shown, then counted as failed.
@@ -9,19 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
-from typing import Any, TypedDict
-
-from langgraph.graph import END, START, StateGraph
-from langgraph.runtime import Runtime
-from langgraph.types import Command
+from functools import partial
+from typing import Any
 
 from culturepark.culture.scenarios import Topic
 from culturepark.language import LanguagePack
 from culturepark.llm.base import ChatClient, Reply, Sampling, Schema
 from culturepark.prompts import Prompts
 from culturepark.records import Dialogue, Shift
-from culturepark.refine.asking import Answer, Question, ask, ask_to_mend, read_object, strict_schema
+from culturepark.refine.asking import Question, ask_twice, read_object, strict_schema
 from culturepark.refine.sentences import Sentence
 
 KINDS = ("opinion", "norm", "custom")
@@ -56,7 +52,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class ReadingContext:
-    """What the agent's nodes may use."""
+    """What the agent may use."""
 
     client: ChatClient
     model: str
@@ -69,36 +65,11 @@ class ReadingContext:
     wanted: Mapping[str, int]
 
 
-class _State(TypedDict):
-    answers: list[Answer]
-
-
 async def read_dialogue(context: ReadingContext) -> Reading:
     """Read one dialogue. Model errors come out as they are raised."""
-    state: _State = await _graph().ainvoke({"answers": []}, context=context)
-    last = state["answers"][-1]
-    claims, shifts = _unpack(last.value, context)
-    return Reading(claims, shifts, last.error, tuple(a.reply for a in state["answers"]))
-
-
-@cache
-def _graph() -> Any:
-    graph = StateGraph(_State, context_schema=ReadingContext)
-    graph.add_node("extract", _extract, destinations=("mend", END))
-    graph.add_node("mend", _mend)
-    graph.add_edge(START, "extract")
-    graph.add_edge("mend", END)
-    return graph.compile()
-
-
-async def _extract(state: _State, runtime: Runtime[ReadingContext]) -> Command[str]:
-    answer = await ask(runtime.context, _make_question(runtime.context))
-    return Command(update={"answers": [answer]}, goto="mend" if answer.error else END)
-
-
-async def _mend(state: _State, runtime: Runtime[ReadingContext]) -> dict[str, Any]:
-    first = state["answers"][0]
-    return {"answers": [first, await ask_to_mend(runtime.context, _make_question(runtime.context), first)]}
+    answer, replies = await ask_twice(context, _make_question(context))
+    claims, shifts = _unpack(answer.value, context)
+    return Reading(claims, shifts, answer.error, replies)
 
 
 def _make_question(context: ReadingContext) -> Question:

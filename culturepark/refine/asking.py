@@ -19,7 +19,7 @@ from culturepark.llm.base import ChatClient, Message, Purpose, Reply, Request, S
 from culturepark.prompts import Prompts
 from culturepark.records import Dialogue
 from culturepark.refine.candidate import Candidate
-from culturepark.refine.sentences import Sentence, render_transcript
+from culturepark.refine.sentences import Sentence, SentenceNames, name_sentences, render_transcript
 
 _TRIES = 50  # braces in prose in front of an object
 _SHOWN = 2000  # characters of a bad reply that are shown again
@@ -187,6 +187,39 @@ def shuffle_claims(candidates: Sequence[Candidate], seed: str) -> tuple[Candidat
 def quote(text: str) -> str:
     """A text in one line between quotation marks, so that it cannot pass for a part of the question."""
     return '"' + re.sub(r"\s+", " ", text).strip().replace('"', "'") + '"'
+
+
+def name_speaker(context: TalkContext, candidate: Candidate) -> str:
+    """Who voiced a claim, as the talk names them."""
+    persona = context.dialogue.personas.get(candidate.speaker)
+    return persona.name if persona else "The speaker"
+
+
+def show_texts(context: TalkContext, candidates: Sequence[Candidate]) -> list[str]:
+    """Each claim's words as a question shows them: by number and first words where they stand in the talk, else quoted.
+
+    Very small models cannot look anything up, and both sides of a repair are shown alike: those are always quoted.
+    A number outside quotation marks cannot come from a text.
+    """
+    if context.prompts.size != "full":
+        return [quote(c.text) for c in candidates]
+    names = name_sentences(context.sentences, context.language.unspaced)
+    return [_show_text(c, names) for c in candidates]
+
+
+def _show_text(candidate: Candidate, names: SentenceNames) -> str:
+    whole = quote(candidate.text)
+    if any(rewrite.kept for rewrite in candidate.findings.rewrites):
+        return whole
+    quotes = candidate.claim.quotes if candidate.claim else ()
+    numbers = names.find(candidate.text, {n for q in quotes for n in q.sentences})
+    named = ", ".join(f"{shown} {quote(start + ' ...')}" for shown, start in names.list_stretches(numbers))
+    return named if named and len(named) < len(whole) else whole
+
+
+def number_lines(lines: Sequence[str]) -> str:
+    """The claims of a question, each in a line of its own behind its number."""
+    return "\n".join(f"{number}. {line}" for number, line in enumerate(lines, 1))
 
 
 def number_schema(count: int, claim: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,8 +19,11 @@ from culturepark.refine.asking import (
     TalkContext,
     find_grade_misfit,
     find_number_misfit,
+    name_speaker,
+    number_lines,
     number_schema,
     quote,
+    show_texts,
     strict_schema,
 )
 from culturepark.refine.candidate import Candidate
@@ -64,16 +67,20 @@ def make_check(
         parts[grade] = {"type": "integer", "enum": list(range(1, _HIGHEST + 1))}
     if rewrites is not None:
         parts["keeps_meaning"] = {"type": "boolean"}
-    lines = [_show_claim(context, c, full, rewrites[c.id] if rewrites is not None else "") for c in order]
+    texts = [quote(c.text) for c in order] if rewrites is not None else show_texts(context, order)
+    lines = [_show_claim(context, c, text, full) for c, text in zip(order, texts, strict=True)]
+    if rewrites is not None:
+        lines = [f"{line} Now: {quote(rewrites[c.id])}" for line, c in zip(lines, order, strict=True)]
     shown = "\n".join(f"[{s.id}] {quote(s.text)}" for s in sources) or "(there are none)"
     find_part_misfit = partial(_find_check_misfit, parts=tuple(parts), ids={s.id for s in sources})
     tokens = _TOKENS_A_CHECK if full else _TOKENS_A_SMALL_CHECK
-    return _make_question(context, name, lines, parts, {"sources": shown}, find_part_misfit, tokens)
+    holes = {"sources": shown, "views": _show_views(context, full)}
+    return _make_question(context, name, lines, parts, holes, find_part_misfit, tokens)
 
 
 def make_rewrite(context: TalkContext, order: Sequence[Candidate]) -> Question:
     """Ask for the claims in words that are in line with the view."""
-    lines = [_show_claim(context, c, full=False) for c in order]
+    lines = [f"{_show_view(context, c.speaker)} Said: {quote(c.text)}" for c in order]
     holes = {"language": context.language.id.capitalize()}
     parts = {"rewrite": {"type": "string"}}
     return _make_question(context, "rewrite", lines, parts, holes, _find_rewrite_misfit, _TOKENS_A_REWRITE)
@@ -89,12 +96,11 @@ def _make_question(
     tokens: int,
 ) -> Question:
     form = f'{{"1": {json.dumps({part: _FORMS[part] for part in parts})}, "2": ...}}'
-    claims = "\n".join(f"{number}. {line}" for number, line in enumerate(lines, 1))
     step = name.replace("_", "-")
     return Question(
         step=step,
         purpose="rewrite" if name == "rewrite" else "verify",
-        text=context.prompts.render(name, {**holes, "claims": claims, "form": form}),
+        text=context.prompts.render(name, {**holes, "claims": number_lines(lines), "form": form}),
         schema=Schema(name, number_schema(len(lines), parts)),
         find_misfit=partial(find_number_misfit, count=len(lines), find_part_misfit=find_part_misfit),
         mend_step=f"{step}-mend",
@@ -102,14 +108,22 @@ def _make_question(
     )
 
 
-def _show_claim(context: TalkContext, candidate: Candidate, full: bool, rewrite: str = "") -> str:
-    persona = context.dialogue.personas.get(candidate.speaker)
+def _show_claim(context: TalkContext, candidate: Candidate, text: str, full: bool) -> str:
+    name = name_speaker(context, candidate)
+    return f"{name}. Asked: {quote(candidate.question)} Said: {text}" if full else f"{name}: {text}"
+
+
+def _show_views(context: TalkContext, full: bool) -> str:
+    """Everybody's view, once; the same for every check of a talk."""
+    return "\n".join(_show_view(context, seat, full) for seat in context.dialogue.personas) or "(not known)"
+
+
+def _show_view(context: TalkContext, speaker: str, full: bool = False) -> str:
+    persona = context.dialogue.personas.get(speaker)
     name = persona.name if persona else "The speaker"
     name = f"{name} ({persona.country_name})" if persona and full else name
     view = quote(persona.stance.view) if persona and persona.stance.view else "(not known)"
-    asked = f" Asked: {quote(candidate.question)}" if full else ""
-    after = f" Now: {quote(rewrite)}" if rewrite else ""
-    return f"{name} holds: {view}{asked} Said: {quote(candidate.text)}{after}"
+    return f"{name} holds: {view}"
 
 
 def _statements_schema(sources: Sequence[Source]) -> dict[str, Any]:

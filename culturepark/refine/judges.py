@@ -22,8 +22,11 @@ from culturepark.refine.asking import (
     find_grade_misfit,
     find_number_misfit,
     find_stray_number,
+    name_speaker,
+    number_lines,
     number_schema,
     quote,
+    show_texts,
     shuffle_claims,
 )
 from culturepark.refine.candidate import Candidate
@@ -36,7 +39,6 @@ _HIGHEST = 5
 _REASON_WORDS = 15
 _TOKENS, _TOKENS_A_CLAIM = 60, 60
 _REASON_FORM = '"reason": "...", '
-_MARKS = "ABCDEFGH"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ async def score(
 async def _grade(
     context: VerifyContext, judge: Judge, axis: Axis, candidates: Sequence[Candidate], audience: Audience
 ) -> tuple[dict[str, Score], tuple[Reply, ...]]:
-    order = shuffle_claims(candidates, f"{context.seed}/{context.dialogue.id}/{judge.name}/{axis}")
+    order = shuffle_claims(candidates, f"{context.seed}/{context.dialogue.id}/{judge.name}")
     own = replace(context, client=judge.client, model=judge.model)
     answer, replies = await ask_twice(own, _make_question(own, judge, axis, order, audience))
     marks = {}
@@ -103,14 +105,10 @@ def _make_question(
     context: VerifyContext, judge: Judge, axis: Axis, order: Sequence[Candidate], audience: Audience
 ) -> Question:
     full = context.prompts.size == "full"
-    own = [audience if isinstance(audience, str) else audience[c.id] for c in order] if axis == "fit" else []
-    audiences = sorted(set(own))
-    marks = [f"(for {_MARKS[audiences.index(a)]}) " for a in own] if len(audiences) > 1 else [""] * len(order)
-    claims = "\n".join(_show_claim(k, c, full, mark) for k, (c, mark) in enumerate(zip(order, marks, strict=True), 1))
     form = f'{{"1": {{{_REASON_FORM if full else ""}"{axis}": "1-{_HIGHEST}"}}, "2": ...}}'
-    holes = {"claims": claims, "form": form}
+    holes = {"claims": _show_claims(context, order, full), "form": form}
     if axis == "fit":
-        holes["audience"] = _show_audiences(audiences)
+        holes["audience"] = _show_audiences([audience if isinstance(audience, str) else audience[c.id] for c in order])
     parts: dict[str, Any] = {"reason": {"type": "string"}} if full else {}
     parts[axis] = {"type": "integer", "enum": list(range(1, _HIGHEST + 1))}
     return Question(
@@ -124,13 +122,22 @@ def _make_question(
     )
 
 
-def _show_audiences(texts: Sequence[str]) -> str:
-    return texts[0] if len(texts) == 1 else "; ".join(f"({_MARKS[k]}) {text}" for k, text in enumerate(texts))
+def _show_claims(context: VerifyContext, order: Sequence[Candidate], full: bool) -> str:
+    """The same for both axes of a judge, so that the second question is in the cache as far as the last claim."""
+    texts = show_texts(context, order)
+    if full:
+        lines = [f"Asked: {quote(c.question)} Answered: {text}" for c, text in zip(order, texts, strict=True)]
+    else:
+        lines = [f"{name_speaker(context, c)}: {text}" for c, text in zip(order, texts, strict=True)]
+    return number_lines(lines)
 
 
-def _show_claim(number: int, candidate: Candidate, full: bool, mark: str) -> str:
-    asked = f"Asked: {quote(candidate.question)} " if full else ""
-    return f"{number}. {mark}{asked}Answered: {quote(candidate.text)}"
+def _show_audiences(own: Sequence[str]) -> str:
+    """One audience alone, several each behind the numbers of its claims."""
+    if len(set(own)) == 1:
+        return own[0]
+    numbers = {text: ", ".join(str(k) for k, a in enumerate(own, 1) if a == text) for text in dict.fromkeys(own)}
+    return "; ".join(f"({given}) {text}" for text, given in numbers.items())
 
 
 def _find_misfit(answer: Any, axis: Axis, count: int, full: bool) -> str:

@@ -44,6 +44,7 @@ class Finding:
     crcs: list[int] = field(default_factory=lambda: [0, 0, 0])
     fingerprint: str | None = None  # as the journal's first line says; None: there is none that is whole
     damage: list[Damage] = field(default_factory=list)
+    torn: list[str] = field(default_factory=list)  # files whose unfinished last line was cut
     dialogues: int = 0  # that the journal vouches for, whether their data is whole or not
 
     @property
@@ -85,6 +86,7 @@ def _go_through(path: Path, found: Finding, files: Sequence[IO[bytes] | None]) -
     bad: dict[str, Damage] = {}
     before = list(found.ends)
     skipped = found.counts.dialogues + 1 if found.end else 0
+    lines = _count_lines(found.counts)
     for row in walk_journal(path / JOURNAL, found.end):
         if row.line is None:
             bad.setdefault(JOURNAL, Damage(JOURNAL, f"line {row.number + skipped}", "is damaged"))
@@ -96,9 +98,12 @@ def _go_through(path: Path, found: Finding, files: Sequence[IO[bytes] | None]) -
             found.dialogues += 1
             sizes = [end - start for start, end in zip(before, row.line["ends"], strict=True)]
             chunks = [_read(file, size) for file, size in zip(files, sizes, strict=True)]
-            for name, chunk, size, crc in zip(DATA_FILES, chunks, sizes, row.line["crcs"], strict=True):
-                if len(chunk) != size or zlib.crc32(chunk) != crc:
-                    bad.setdefault(name, Damage(name, row.line["id"], _describe(path / name, chunk, size)))
+            added = [1, row.line["accepted"], row.line["rejected"] + row.line["failed"]]
+            for place, (name, chunk) in enumerate(zip(DATA_FILES, chunks, strict=True)):
+                if len(chunk) != sizes[place] or zlib.crc32(chunk) != row.line["crcs"][place]:
+                    where = _describe_place(path / name, row.line["id"], lines[place] + 1, added[place])
+                    bad.setdefault(name, Damage(name, where, _describe(path / name, chunk, sizes[place])))
+            lines = [line + more for line, more in zip(lines, added, strict=True)]
             before = row.line["ends"]
             if bad.keys() <= {JOURNAL}:
                 found.counts.add(row.line)
@@ -120,6 +125,18 @@ def _open_at(path: Path, start: int, stack: ExitStack) -> IO[bytes] | None:
 
 def _read(file: IO[bytes] | None, size: int) -> bytes:
     return file.read(size) if file is not None and size > 0 else b""
+
+
+def _count_lines(counts: Counts) -> list[int]:
+    """Lines that the first dialogues take in each data file."""
+    return [counts.dialogues, counts.accepted, counts.rejected + counts.failed]
+
+
+def _describe_place(path: Path, dialogue: str, first: int, count: int) -> str:
+    """A dialogue and its lines in a data file; of a file that is not there only the dialogue."""
+    if not _measure(path):
+        return dialogue
+    return f"{dialogue}, line {first}," if count < 2 else f"{dialogue}, lines {first} to {first + count - 1},"
 
 
 def _describe(path: Path, chunk: bytes, size: int) -> str:

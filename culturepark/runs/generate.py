@@ -15,8 +15,9 @@ from culturepark.language import load_language
 from culturepark.prompts import Prompts
 from culturepark.runs.engines import choose_engine, settle_model
 from culturepark.runs.folder import Run
-from culturepark.runs.identity import PARTS, find_identity, find_manifest
+from culturepark.runs.identity import PARTS, find_identity, find_manifest, list_unreadable
 from culturepark.runs.journal import RunFolder
+from culturepark.runs.order import SHARD
 from culturepark.runs.plan import Plan
 from culturepark.runs.progress import Display, open_display
 from culturepark.runs.sitting import Sitting
@@ -134,13 +135,25 @@ async def execute(config: RunConfig, display: Display) -> Run:
 
 def open_folder(prepared: Prepared, say: Callable[[str], None]) -> RunFolder:
     """Open the folder of a run for writing and tell the user what was damaged in it."""
-    config = prepared.config
+    config, path = prepared.config, prepared.path
+    for name in list_unreadable(path):
+        say(f"Damaged: {path / name}: is not as it was written; it is made again.")
     folder = RunFolder(prepared.path, config.durability == "power", prepared.fingerprint, config.retry_failed)
     if folder.made_again:
         say(f"Going back {folder.made_again} dialogues, to before the first failure; what was answered is replayed.")
     if folder.damage:
         say(folder.describe_damage())
+    if folder.torn:
+        said = "its last line is" if not folder.torn[1:] else "their last lines are"
+        say(f"Torn: {path}/{', '.join(folder.torn)}: {said} unfinished, as a kill leaves it, and cut; nothing is lost.")
+    if not prepared.origin and folder.counts.calls and not _has_replies(path, (folder.counts.dialogues - 1) // SHARD):
+        say(f"Damaged: {path / 'replies'}: replies to talks of this run are missing; they are asked for where needed.")
     return folder
+
+
+def _has_replies(path: Path, shard: int) -> bool:
+    """Is there a reply file of the shard to which the last talk belongs that is done?"""
+    return any(p.is_dir() or p.stat().st_size for p in (path / "replies").glob(f"{shard:05d}*.jsonl"))
 
 
 def check_folder(prepared: Prepared) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,12 +52,10 @@ def find_identity(path: Path) -> Identity | None:
     found = read_identity(path)
     if found is not None:
         return found
-    for _, raw in read_lines(path / "journal.jsonl"):
-        head = unseal_line(raw)
-        if head is not None and "journal" in head:
-            check_version(head["journal"], str(path / "journal.jsonl"))
-            return Identity(str(head["fingerprint"]))
-        break
+    head = unseal_line(_read_first(path / "journal.jsonl"))
+    if head is not None and "journal" in head:
+        check_version(head["journal"], str(path / "journal.jsonl"))
+        return Identity(str(head["fingerprint"]))
     manifest = find_manifest(path)
     return Identity(str(manifest["fingerprint"]), str(manifest.get("created", ""))) if manifest else None
 
@@ -68,10 +66,23 @@ def read_identity(path: Path) -> Identity | None:
         record = unseal_line((path / "run.json").read_bytes())
     except OSError:
         return None
-    if record is None:
+    if record is None or "fingerprint" not in record:  # another file of ours may lie in its place
         return None
     check_version(record.get("schema_version"), str(path / "run.json"))
-    return Identity(str(record.get("fingerprint", "")), str(record.get("created", "")))
+    return Identity(str(record["fingerprint"]), str(record.get("created", "")))
+
+
+def _read_first(path: Path) -> bytes:
+    try:
+        return next((raw for _, raw in read_lines(path)), b"")
+    except OSError:
+        return b""
+
+
+def list_unreadable(path: Path) -> list[str]:
+    """Names of the files that say which run this is and are there, but damaged: others tell, and make them again."""
+    readers: dict[str, Callable[[Path], object]] = {"run.json": read_identity, "manifest.json": find_manifest}
+    return [name for name, read in readers.items() if (path / name).is_file() and not read(path)]
 
 
 def dump_manifest(manifest: Mapping[str, Any]) -> str:

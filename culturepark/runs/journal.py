@@ -65,22 +65,24 @@ class RunFolder:
             found = settle_folder(path, fingerprint)
             self.made_again = cut_failed(path) if retry_failed else 0
             if self.made_again:
-                told, found = found.damage, settle_folder(path, fingerprint)
-                found.damage = told
+                told, found = found, settle_folder(path, fingerprint)
+                found.damage, found.torn = told.damage, told.torn
             if fingerprint and read_identity(path) is None:
                 write_identity(path, Identity(fingerprint, _now()), durable)
             self._files = [(path / name).open("ab", buffering=0) for name in (*DATA_FILES, JOURNAL)]
             if durable:
                 sync_folder(path)
         except OSError as error:
-            self.close()
-            raise DataError(f"{path}: {describe_fault(error)}; choose another --output-dir") from error
+            self._release()
+            fault = f"{error.filename or path}: {describe_fault(error)}"
+            raise DataError(f"{fault}; choose another --output-dir") from error
         except BaseException:
-            self.close()
+            self._release()
             raise
         self.recall = Recall(path)
         self.keep: Callable[[], Mapping[str, bytes]] | None = None  # gives what the next stretch is to hold
         self.damage: list[Damage] = found.damage
+        self.torn: list[str] = found.torn
         self.counts = found.counts
         self._ends, self._end = list(found.ends), found.end
         self._crcs, self._crc = list(found.crcs), found.crc
@@ -189,10 +191,13 @@ class RunFolder:
         except OSError as error:
             raise DataError(f"{self.path}: {describe_fault(error)}") from error
         finally:
-            for file in self._files:
-                file.close()
             self.recall.close()
-            self._lock.close()
+            self._release()
+
+    def _release(self) -> None:
+        for file in self._files:
+            file.close()
+        self._lock.close()
 
 
 def _now() -> str:

@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 
 from culturepark import errors
 from culturepark.llm.budget import Amount
+from culturepark.runs.alone import run_alone
 from culturepark.runs.crew import WorkerLost
 from culturepark.runs.lending import Lender
 from culturepark.runs.station import Job, Orders, Outcome, Station
@@ -268,7 +269,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent drains its workers
     sink = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    asyncio.run(serve(sys.stdin.buffer, sink))
+    run_alone(serve(sys.stdin.buffer, sink))
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ def take_lock(path: Path) -> IO[bytes]:
     """
     try:
         file = path.open("ab+")
+    except IsADirectoryError as error:
+        raise DataError(f"{path}: is a folder where the lock should be; remove it") from error
     except OSError as error:
         raise DataError(f"{path.parent}: {describe_fault(error)}; choose another --output-dir") from error
     try:

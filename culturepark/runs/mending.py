@@ -11,6 +11,7 @@ from culturepark.runs.check import Damage, Finding, check_folder_files
 from culturepark.runs.checkpoint import NAME as CHECKPOINT
 from culturepark.runs.identity import make_head
 from culturepark.runs.outcomes import DATA_FILES, JOURNAL, read_version, walk_journal
+from culturepark.runs.rescue import move_folders, open_aside, rescue_replies
 from culturepark.runs.upgrades import upgrade_journal
 
 
@@ -21,6 +22,7 @@ def settle_folder(path: Path, fingerprint: str) -> Finding:
     """
     for leftover in path.glob(".*.part"):
         leftover.unlink()
+    misplaced = [*move_folders(path), *rescue_replies(path)]
     if read_version(path) == 1:
         (path / CHECKPOINT).unlink(missing_ok=True)
         upgrade_journal(path / JOURNAL, make_head(fingerprint))
@@ -35,16 +37,25 @@ def settle_folder(path: Path, fingerprint: str) -> Finding:
         found = check_folder_files(path)
         found.damage = told
     for name, end in zip((JOURNAL, *DATA_FILES), (found.end, *found.ends), strict=True):
+        if not found.damage and _is_torn(path / name, end):
+            found.torn.append(name)
         _cut(path / name, end)
+    found.damage = [*misplaced, *found.damage]
     return found
+
+
+def _is_torn(path: Path, end: int) -> bool:
+    """Is there more than the run knows of, and its last line without an end?"""
+    if not path.exists() or path.stat().st_size <= end:
+        return False
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"
 
 
 def _keep_aside(path: Path, found: Finding) -> None:
     """Copy whatever will be cut into a new folder below ``damaged/``."""
-    (path / "damaged").mkdir(exist_ok=True)
-    taken = [int(p.name) for p in (path / "damaged").iterdir() if p.name.isdecimal()]
-    folder = path / "damaged" / str(max(taken, default=0) + 1)
-    folder.mkdir()
+    folder = open_aside(path)
     for name, end in zip((JOURNAL, *DATA_FILES), (found.end, *found.ends), strict=True):
         source = path / name
         if not source.exists() or source.stat().st_size <= end:

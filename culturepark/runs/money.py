@@ -11,6 +11,7 @@ from typing import Any
 from culturepark.config import RunConfig
 from culturepark.errors import DataError
 from culturepark.llm.base import ChatClient, Request
+from culturepark.llm.booking import Booker, BookingClient
 from culturepark.llm.budget import (
     FLAGS,
     Amount,
@@ -23,10 +24,11 @@ from culturepark.llm.budget import (
     make_ceiling,
     to_amount,
 )
-from culturepark.llm.ledger import BookingClient, Ledger, describe_spend
+from culturepark.llm.ledger import Ledger, describe_spend
 from culturepark.llm.meter import Meter
 from culturepark.llm.prices import check_prices, find_price, format_money, list_unpriced, load_prices, to_picos
-from culturepark.llm.spend import merge, read_books, read_spend, sum_up
+from culturepark.llm.spend import load_totals, merge, read_books, read_spend, sum_up
+from culturepark.runs.identity import find_manifest
 
 FOLDER = "spend"
 _ENOUGH = 5  # accepted samples before a projection says anything
@@ -60,6 +62,8 @@ class Money:
             durable=config.durability == "power",
             on_damage=lambda path, number, what: say(f"{path}, line {number} {what}."),
         )
+        if purse is None:
+            self._restore(folder, say)
         ceiling = make_ceiling(config)
         if self.ledger.unknown and not ceiling.is_open:
             self.ledger.close()
@@ -75,6 +79,14 @@ class Money:
             True: Meter(lambda model: find_price(config, self._prices, model, elsewhere=True)),
         }
 
+    def _restore(self, folder: Path, say: Callable[[str], None]) -> None:
+        """Spend files that are gone or cut must not make room in the purse: the manifest tells the least there was."""
+        told = find_manifest(folder).get("spend", {})
+        missing = self.ledger.restore(load_totals(told.get("models")) if isinstance(told, dict) else {})
+        if missing:
+            said = "their cost is taken from manifest.json"
+            say(f"Damaged: {folder / FOLDER}: {missing} calls that were booked are not there any more; {said}.")
+
     def limit(self, inner: ChatClient, *, elsewhere: bool = False) -> ChatClient:
         """A client under the run's ceilings; without any ceiling the client itself."""
         return BudgetClient(inner, self.purse, self._meters[elsewhere]) if self._limited else inner
@@ -82,6 +94,10 @@ class Money:
     def book(self, inner: ChatClient, *, elsewhere: bool = False) -> BookingClient:
         """A client whose calls are booked. ``elsewhere``: a judge's own server, whatever the engine."""
         return BookingClient(inner, self.ledger, self._meters[elsewhere])
+
+    def booker(self) -> Booker:
+        """Books calls one by one, for those that go out many at a time."""
+        return Booker(self.ledger, self._meters[False])
 
     def recover(self, key: str) -> None:
         """A call counted as lost lives on in a batch and will be booked anew."""

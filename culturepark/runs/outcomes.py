@@ -56,7 +56,7 @@ def walk_journal(path: Path, start: int = 0) -> Iterator[Row]:
     journal of a newer culturepark.
     """
     version, expected = 2, None if start else 0
-    for number, (offset, raw) in enumerate(read_lines(path, start), 1):
+    for number, (offset, raw) in enumerate(_read_on(path, start), 1):
         end = offset + len(raw)
         line = unseal_line(raw) if version == 2 else parse_first_journal(raw)
         if number == 1 and not start:
@@ -75,6 +75,13 @@ def walk_journal(path: Path, start: int = 0) -> Iterator[Row]:
             expected = line["position"] + 1
             line = line if version == 2 else upgrade("journal", line, str(path), version)
         yield Row(number, raw, end, line)
+
+
+def _read_on(path: Path, start: int) -> Iterator[tuple[int, bytes]]:
+    try:
+        yield from read_lines(path, start)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); {REPAIR}") from error
 
 
 def is_outcome(line: dict[str, Any]) -> bool:

@@ -11,11 +11,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from culturepark.config import RunConfig, split_judge, split_servers
 from culturepark.errors import ConfigError
 from culturepark.llm.base import ChatClient, Request
+from culturepark.llm.batch_journal import list_open_batches
 from culturepark.llm.counting import CountingClient
 from culturepark.llm.gate import Draining, Gate
 from culturepark.llm.http import HttpClient
@@ -29,6 +30,9 @@ from culturepark.refine.judges import Judge
 from culturepark.runs.engines import OPENAI_URL, UNJUDGED_REMARK, Say, Served, http_client, start_model
 from culturepark.runs.money import Money
 from culturepark.runs.work import ModelSetup
+
+if TYPE_CHECKING:
+    from culturepark.llm.batch import BatchClient
 
 BATCH_TALKS = 600  # talks open when calls wait for batches, towards the end three times as many: 0.25 MB each
 
@@ -74,8 +78,10 @@ class _Stack:
         """The clients for the run's own model."""
         self.gate = Gate(_Nowhere())
         urls = split_servers(self._config.base_url or "") if self._config.engine == "openai" else ()
-        flow: ChatClient = self._open_pool() if len(urls) > 1 else self._open_single(served)
-        self.counting = CountingClient(self._top(self._money.limit(flow)))
+        flow, servers = self._open_pool() if len(urls) > 1 else self._open_single(served)
+        batch = self._open_batches(flow, servers)
+        inner = self._money.limit(batch or flow)
+        self.counting = CountingClient(self._top(self._recover(inner, batch)))
         return self.counting
 
     def over_judge(self, transport: ChatClient) -> CountingClient:
@@ -85,35 +91,47 @@ class _Stack:
         window = self._window(booked, getattr(transport, "url", ""), transport)
         return self.counting.beside(self._top(self._money.limit(window, elsewhere=True)))
 
-    def _open_single(self, served: Served) -> ChatClient:
+    def _open_single(self, served: Served) -> tuple[ChatClient, list[HttpClient]]:
         transport = _open_transport(self._config, served)
-        name = getattr(transport, "url", "")
-        if self._config.batch != "off" and isinstance(transport, HttpClient) and self._hooks.batches:
-            # Booked above both ways, since a call's way is chosen, and its price known, only in there.
-            live = self._window(Gate(transport, self.gate), name, transport)
-            return self._money.book(self._open_batches(transport, live))
-        return self._window(Gate(self._money.book(transport), self.gate), name, transport)
+        booked = Gate(self._money.book(transport), self.gate)
+        window = self._window(booked, getattr(transport, "url", ""), transport)
+        return window, [transport] if isinstance(transport, HttpClient) else []
 
-    def _open_batches(self, http: HttpClient, live: ChatClient) -> ChatClient:
-        """The batch API in front of the window: a call in a batch takes no slot."""
+    def _open_batches(self, live: ChatClient, servers: Sequence[HttpClient]) -> BatchClient | None:
+        """The batch API in front of the window: a call in a batch takes no slot.
+
+        Also without ``--batch``, while batches of an earlier sitting are open at one of these servers.
+        """
+        config, journal = self._config, self._hooks.batches
+        if not servers or journal is None or not self.gate:
+            return None
+        left = list_open_batches(journal)
+        if config.batch == "off" and not left:
+            return None
         from culturepark.llm.batch import BatchClient
 
-        assert self._hooks.batches and self.gate and self._config.batch != "off"
         batch = BatchClient(
-            http,
+            next((http for http in servers if http.url in left), servers[0]),
             live,
-            self._hooks.batches,
+            journal,
             self.gate,
-            mode=self._config.batch,
-            every_s=self._config.batch_every,
-            outage_s=self._config.outage_patience,
+            mode=config.batch,
+            every_s=config.batch_every,
+            outage_s=config.outage_patience,
             say=self._hooks.say,
-            on_attach=self._money.recover,
+            booker=self._money.booker(),
         )
         self._hooks.is_batched.append(batch.is_batched)
         return batch
 
-    def _open_pool(self) -> ChatClient:
+    def _recover(self, inner: ChatClient, batch: BatchClient | None) -> ChatClient:
+        if batch is None:
+            return inner
+        from culturepark.llm.batch import RecoveringClient
+
+        return RecoveringClient(inner, batch.was_booked, self._money.recover)
+
+    def _open_pool(self) -> tuple[ChatClient, list[HttpClient]]:
         members = []
         for server in split_servers(self._config.base_url or ""):
             key = os.environ.get(server.variable or self._config.api_key_env) or None
@@ -131,7 +149,7 @@ class _Stack:
         for http, _ in members:
             http.on_headers = pool.note_headers
         self.flows.append(pool)
-        return pool
+        return pool, [http for http, _ in members]
 
     def _window(self, inner: ChatClient, name: str, transport: ChatClient) -> WindowClient:
         window = WindowClient(
@@ -223,13 +241,26 @@ async def open_engine(
     async with AsyncExitStack() as stack:
         replies = replies or folder / "replies"
         hooks = replace(hooks, batches=replies.parent / "batches.jsonl")
-        money = Money(config, folder, is_batched=lambda request: any(ask(request) for ask in hooks.is_batched))
+        if config.workers > 1 or config.executor != "local":
+            _refuse_left(replies.parent / "batches.jsonl")
+        money = Money(
+            config, folder, is_batched=lambda request: any(ask(request) for ask in hooks.is_batched), say=hooks.say
+        )
         stack.callback(money.close)
         served = await start_model(config, folder, hooks.say, stack)
         if config.engine == "local" and not config.judges:
             hooks.say(UNJUDGED_REMARK)
         log = ReplyLog(replies, hooks.shard_of, durable=config.durability == "power", on_damage=hooks.say)
         yield await stack.enter_async_context(connect(config, served, log, hooks, money))
+
+
+def _refuse_left(journal: Path) -> None:
+    """Raise ``ConfigError`` where batches are open that workers, each with its own clients, would pay again."""
+    for server, (batches, requests) in list_open_batches(journal).items():
+        raise ConfigError(
+            f"{journal}: {batches} batches of this run with {requests} requests are paid and open at {server}; resume "
+            "without --workers and --executor until they are used, or delete that file to pay for them again"
+        )
 
 
 def _open_transport(config: RunConfig, served: Served) -> ChatClient:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -83,11 +83,18 @@ def _make_fit_callback() -> Any:
 
         ``history`` holds ``step``, ``distance`` (Jensen-Shannon, 0 to 1) and ``gap`` (of expected answers, as a share
         of the scale); the same goes into the trainer's log as ``eval_survey_distance`` and ``eval_survey_gap``.
-        With a run, topics its training split is about are left out.
+        With a run, topics its training split is about are left out; ``split`` are settings as ``sft_dataset`` takes
+        them, where it was given any.
         """
 
         def __init__(
-            self, culture: str, run: Run | None = None, probes: int = 12, seed: int = 0, say: Say | None = print
+            self,
+            culture: str,
+            run: Run | None = None,
+            probes: int = 12,
+            seed: int = 0,
+            say: Say | None = print,
+            split: Mapping[str, Any] | None = None,
         ) -> None:
             config = RunConfig.model_validate(run.manifest["config"]) if run else RunConfig()
             sources = load_sources(config)
@@ -95,7 +102,7 @@ def _make_fit_callback() -> Any:
             if sources.profiles[self.culture].role != "culture":
                 raise ConfigError(f"culture {self.culture!r} has no survey figures")
             self.topics = sources.topics
-            trained, held_out = _read_topics(run, self.culture) if run else (set(), set())
+            trained, held_out = _read_topics(run, self.culture, split or {}) if run else (set(), set())
             self.probes: list[Probe] = choose_probes(
                 [self.culture], sources, config.weighting, trained, held_out, probes, seed
             )
@@ -122,8 +129,8 @@ def _make_fit_callback() -> Any:
     return SurveyFitCallback
 
 
-def _read_topics(run: Run, culture: str) -> tuple[set[str], set[str]]:
+def _read_topics(run: Run, culture: str, how: Mapping[str, Any]) -> tuple[set[str], set[str]]:
     from culturepark.export.dataset import sft_dataset
 
-    split: Sequence[set[str]] = [set(sft_dataset(run, culture, name).unique("topic")) for name in ("train", "test")]
-    return split[0], split[1]
+    train, test = (set(sft_dataset(run, culture, name, **how).unique("topic")) for name in ("train", "test"))
+    return train, test

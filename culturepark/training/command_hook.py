@@ -47,7 +47,7 @@ class CommandHook:
     def on_dataset(self, run: Run, culture: str | None) -> TrainResult:
         """Write the files, run the command, and look how it ended. Raises ``ConfigError`` when it failed."""
         folder = place_result(self._settings, culture)
-        files = write_files(read_rows(run, culture, self._settings), folder / "data")
+        files = write_files(read_rows(run, culture, self._settings, self._say), folder / "data")
         values = {
             **dict.fromkeys(FILES, ""),
             **{name: str(path.resolve()) for name, path in files.items()},

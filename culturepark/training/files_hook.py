@@ -1,6 +1,8 @@
 """The hook ``files``: a ready LLaMA-Factory or Axolotl project, to be started by its own command.
 
-Formats after LLaMA-Factory 0.9 (``dataset_info.json``, sharegpt with ``messages``) and Axolotl 0.9 (``chat_template``).
+Keys after the sources of LLaMA-Factory 0.9 (``hparams``, ``data/parser.py``) and Axolotl 0.9 to 0.12 (its schemas,
+``prompt_strategies/dpo/chat_template.py``); neither program has been run. Warm-up is told in steps, which every
+version takes.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from culturepark.files import describe_fault, replace_file
 from culturepark.runs.folder import Run
 from culturepark.training.handover import write_rows
 from culturepark.training.hooks import Say, TrainResult
+from culturepark.training.lora import plan_steps
 from culturepark.training.rows import Rows, read_rows
 from culturepark.training.settings import TrainSettings
 from culturepark.training.trl_hook import place_result
@@ -29,6 +32,9 @@ _TAGS = {
 }
 
 
+_CHECK = "check `template`: it must be LLaMA-Factory's name for the base model; bf16 needs a GPU that has it"
+
+
 class FilesHook:
     """Writes a project folder for another trainer."""
 
@@ -39,7 +45,7 @@ class FilesHook:
     def on_dataset(self, run: Run, culture: str | None) -> TrainResult:
         """Write data and configuration; nothing is trained."""
         folder = place_result(self._settings, culture)
-        rows = read_rows(run, culture, self._settings)
+        rows = read_rows(run, culture, self._settings, self._say)
         name = f"culturepark_{culture or 'all'}"
         write = write_llamafactory if self._settings.project == "llamafactory" else write_axolotl
         try:
@@ -92,7 +98,8 @@ def write_llamafactory(folder: Path, name: str, rows: Rows, settings: TrainSetti
             "learning_rate": settings.learning_rate if stage == "sft" else settings.dpo_learning_rate,
             "num_train_epochs": settings.epochs,
             "lr_scheduler_type": "cosine",
-            "warmup_ratio": 0.05,
+            "warmup_steps": max(1, plan_steps(len(part["train"]), settings) // 20),
+            "bf16": True,
             "seed": settings.seed,
             "logging_steps": 10,
             "report_to": "none",
@@ -106,7 +113,9 @@ def write_llamafactory(folder: Path, name: str, rows: Rows, settings: TrainSetti
             if rows.chats:
                 config["adapter_name_or_path"] = "output/sft"
         _write_yaml(
-            folder / f"{stage}.yaml", config, "check `template`: it must be LLaMA-Factory's name for the base model"
+            folder / f"{stage}.yaml",
+            config,
+            _CHECK,
         )
         commands.append(f"llamafactory-cli train {stage}.yaml")
     return commands
@@ -148,7 +157,7 @@ def write_axolotl(folder: Path, name: str, rows: Rows, settings: TrainSettings) 
             "learning_rate": settings.learning_rate if stage == "sft" else settings.dpo_learning_rate,
             "num_epochs": settings.epochs,
             "lr_scheduler": "cosine",
-            "warmup_ratio": 0.05,
+            "warmup_steps": max(1, plan_steps(len(part["train"]), settings) // 20),
             "optimizer": "adamw_torch",
             "bf16": "auto",
             "seed": settings.seed,

@@ -74,7 +74,7 @@ class OpenAiHook:
         return TrainResult(culture, folder, dict(state))
 
     def _write_files(self, run: Run, culture: str | None, folder: Path) -> dict[str, Path]:
-        rows = read_rows(run, culture, self._settings).chats
+        rows = read_rows(run, culture, self._settings, self._say).chats
         if len(rows["train"]) < FEWEST:
             raise DataError(f"{run.path}: {len(rows['train'])} samples to train on; the service asks for {FEWEST}")
         if self._settings.restart:

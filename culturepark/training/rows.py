@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from culturepark.culture.profiles import find_profiles
 from culturepark.errors import ConfigError, DataError
-from culturepark.export.dataset import preference_dataset, sft_dataset
-from culturepark.export.records import SPLITS
+from culturepark.export.choice import choose_settings, describe_settings, find_own, is_outgrown, read_settings
+from culturepark.export.dataset import gather_dataset
+from culturepark.export.records import SPLITS, read_export
+from culturepark.export.splits import SplitSettings, assign_splits
 from culturepark.files import nearest, parse_objects
 from culturepark.runs.folder import Run
 from culturepark.runs.sources import Sources
+from culturepark.training.hooks import Say
 from culturepark.training.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
 Message = dict[str, str]
 _ROLES = ("system", "user", "assistant")
+_ABOUT = {"topic": "", "culture": "", "language": ""}  # of a general row nothing is known
 FEWEST = 2  # rows that must be left to train on
 
 
@@ -32,17 +36,24 @@ FEWEST = 2  # rows that must be left to train on
 class Rows:
     """Datasets by split, each with ``messages`` (or ``prompt``, ``chosen``, ``rejected``); ``mixed`` rows are in train.
 
-    ``pairs`` is empty unless preference training was asked for, ``chats`` unless training on samples was.
+    ``pairs`` is empty unless preference training was asked for, ``chats`` unless training on samples was. ``split``
+    says what is held out.
     """
 
     chats: dict[str, datasets.Dataset]
     pairs: dict[str, datasets.Dataset]
     mixed: int = 0
+    split: str = ""
 
     def topics(self, split: str) -> set[str]:
         """The topics of a split, over chats and pairs."""
         held = [part[split] for part in (self.chats, self.pairs) if split in part]
         return {topic for data in held for topic in data.unique("topic") if topic}
+
+    def cultures(self) -> set[str]:
+        """Whose samples are in it; general rows are nobody's."""
+        held = [data for part in (self.chats, self.pairs) for data in part.values()]
+        return {culture for data in held for culture in data.unique("culture") if culture}
 
     def count(self) -> dict[str, dict[str, int]]:
         """Rows by kind and split."""
@@ -71,15 +82,20 @@ def choose_cultures(run: Run, settings: TrainSettings, sources: Sources) -> list
     return [culture]
 
 
-def read_rows(run: Run, culture: str | None, settings: TrainSettings) -> Rows:
-    """The rows of one training. Raises ``DataError`` when there are too few, or no pairs though they are asked for."""
+def read_rows(run: Run, culture: str | None, settings: TrainSettings, say: Say = lambda line: None) -> Rows:
+    """The rows of one training. Raises ``DataError`` when there are too few, or no pairs though they are asked for.
+
+    ``say`` hears where the rows may not be split as an export of the run is.
+    """
+    how = choose_settings(run, **settings.split)
+    _warn_of_export(run, settings, how, say)
     chats: dict[str, Any] = {}
     pairs: dict[str, Any] = {}
     for split in SPLITS:
         if settings.wants_sft:
-            chats[split] = sft_dataset(run, culture=culture, split=split, seed=settings.split_seed)
+            chats[split] = gather_dataset(run, "messages", culture, split, how)
         if settings.wants_dpo:
-            pairs[split] = preference_dataset(run, culture=culture, split=split, seed=settings.split_seed)
+            pairs[split] = gather_dataset(run, "preference", culture, split, how)
     whose = f"of {culture!r} " if culture else ""
     for kind, part in (("samples", chats), ("preference pairs", pairs)):
         if part and len(part["train"]) < FEWEST:
@@ -88,7 +104,24 @@ def read_rows(run: Run, culture: str | None, settings: TrainSettings) -> Rows:
     mixed = 0
     if settings.mix and kept:
         kept["train"], mixed = _mix_in(kept["train"], settings)
-    return Rows(kept, {split: data for split, data in pairs.items() if len(data)}, mixed)
+    by = assign_splits(run, **asdict(how)).by
+    held = {split: data for split, data in pairs.items() if len(data)}
+    return Rows(kept, held, mixed, describe_settings(how, by))
+
+
+def _warn_of_export(run: Run, settings: TrainSettings, how: SplitSettings, say: Say) -> None:
+    """Tell where samples that an export of the run holds out may be trained on."""
+    export = read_export(Path(settings.split_like)) if settings.split_like else find_own(run)
+    if export is None:
+        return
+    if is_outgrown(export, run):
+        say(
+            f"the run has {len(run)} samples and had {export.samples} when it was exported: it is split anew here, and "
+            "held-out samples of the export may be trained on; export again"
+        )
+    sides = [assign_splits(run, **asdict(each)).sides for each in (how, read_settings(export))]
+    if (sides[0] != sides[1]).any():
+        say("split otherwise than the run's export: held-out samples of the export may be trained on")
 
 
 def _describe_lack(run: Run, whose: str, kind: str, sizes: dict[str, int]) -> str:
@@ -109,7 +142,7 @@ def _mix_in(train: datasets.Dataset, settings: TrainSettings) -> tuple[datasets.
     general = list(read_mix(path))
     wanted = max(1, round(len(train) * settings.mix_share / (1 - settings.mix_share)))
     drawn = general if wanted >= len(general) else random.Random(settings.seed).sample(general, wanted)
-    own = train.select_columns(["messages", "topic"])
+    own = train.select_columns(["messages", *_ABOUT])
     return datasets.concatenate_datasets([own, datasets.Dataset.from_list(drawn, features=own.features)]), len(drawn)
 
 
@@ -131,7 +164,7 @@ def read_mix(path: Path) -> Iterator[dict[str, Any]]:
             raise DataError(
                 f"{path}, row {number}: needs messages that end with the assistant's, or prompt and completion"
             )
-        yield {"messages": [{"role": m["role"], "content": m["content"]} for m in messages], "topic": ""}
+        yield {"messages": [{"role": m["role"], "content": m["content"]} for m in messages], **_ABOUT}
     if not number:
         raise DataError(f"{path}: is empty; --mix needs a JSONL file of general data")
 

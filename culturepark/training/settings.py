@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from culturepark.errors import ConfigError
 from culturepark.files import describe_invalid, nearest
@@ -15,8 +15,10 @@ Method = Literal["sft", "dpo", "sft+dpo"]
 HOW_KEYS = frozenset(
     ("output_dir", "save_steps", "log_steps", "eval_steps", "keep_checkpoints", "merge", "restart", "threads")
 )
-_FLAGS = {"argv": "command", "poll_s": "poll"}
+_FLAGS = {"argv": "command", "poll_s": "poll", "held_out": "hold-out"}
 HOW_KEYS |= {"answers", "answer_tokens", "probes", "api_key_env", "base_url", "poll_s", "suffix"}
+# Which rows stand where decides, and they are part of a training's identity themselves.
+HOW_KEYS |= {"by", "split_seed", "validation", "test", "held_out", "split_like"}
 
 
 class TrainSettings(BaseModel):
@@ -32,7 +34,12 @@ class TrainSettings(BaseModel):
     output_dir: str = ""
     method: Method = "sft"
     seed: int = Field(default=0, ge=0, lt=2**32)
-    split_seed: int = 0
+    by: Literal["auto", "topic", "dialogue", "country"] | None = None
+    split_seed: int | None = None
+    validation: float | None = None
+    test: float | None = None
+    held_out: tuple[str, ...] = ()
+    split_like: str = ""
     mix: str = ""
     mix_share: float = Field(default=0.2, gt=0, lt=1)
 
@@ -69,6 +76,11 @@ class TrainSettings(BaseModel):
     suffix: str = Field(default="", max_length=40)
     poll_s: float = Field(default=15.0, gt=0)
 
+    @field_validator("held_out", mode="before")
+    @classmethod
+    def _read_list(cls, given: Any) -> Any:
+        return tuple(word.strip() for word in given.split(",") if word.strip()) if isinstance(given, str) else given
+
     @model_validator(mode="after")
     def _parts_fit_together(self) -> TrainSettings:
         if not self.output_dir:
@@ -92,6 +104,12 @@ class TrainSettings(BaseModel):
     def wants_dpo(self) -> bool:
         """Does it learn from preference pairs?"""
         return "dpo" in self.method
+
+    @property
+    def split(self) -> dict[str, Any]:
+        """What was asked of the splits, as ``sft_dataset`` and ``preference_dataset`` take it."""
+        shares = {"by": self.by, "seed": self.split_seed, "validation": self.validation, "test": self.test}
+        return {**shares, "held_out": self.held_out or None, "like": self.split_like or None}
 
     def identity(self) -> dict[str, Any]:
         """What decides the result: a training under way may only be continued with the same."""

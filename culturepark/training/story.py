@@ -9,7 +9,10 @@ from typing import Any
 
 import yaml
 
+from culturepark.card.settings import settle
+from culturepark.card.terms import list_cautions, list_models
 from culturepark.culture.scenarios import Topic
+from culturepark.errors import CultureParkError
 from culturepark.runs.folder import Run
 from culturepark.training.embedded import LICENCE
 from culturepark.version import __version__
@@ -44,8 +47,19 @@ def trace_data(run: Run, culture: str | None, counts: Mapping[str, Any], mixed: 
         "culture": culture or "all",
         "rows": dict(counts),
         "general_rows": mixed,
+        **_read_terms(run),
         "survey": "World Values Survey wave 7 (2017-2022), unweighted shares; non-profit use, with citation",
     }
+
+
+def _read_terms(run: Run) -> dict[str, Any]:
+    """The licence stated for the data, and what models' terms ask of whoever trains on it."""
+    try:
+        licence = settle(run.path).licence
+    except CultureParkError:  # somebody else's README: it must not end a training that is done
+        licence = None
+    named = licence.name or licence.id if licence else ""
+    return {"licence": named, "terms": list_cautions(list_models(run), licence)}
 
 
 def choose_questions(topics: Sequence[Topic], count: int) -> list[tuple[str, str]]:
@@ -123,19 +137,22 @@ def _describe_data(data: Mapping[str, Any]) -> list[str]:
         f"- Talks written by `{data['model'] or data['engine']}`, read by `{data['refine_model'] or data['engine']}`, "
         f"judged by {judges}: their makers' terms go with the data.",
         f"- Survey: {data['survey']}.",
+        f"- Licence of the data: {data['licence'] or 'not stated yet; state one before you pass on data or adapter'}.",
+        *(f"- {term}" for term in data["terms"]),
         f"- General rows mixed in: {data['general_rows']}.",
         "",
         "| kind | split | rows |",
         "| --- | --- | --- |",
         *rows,
         "",
-        f"Held-out topics: {', '.join(data['held_out_topics']) or 'none (too few topics to hold any out)'}.",
+        f"Splits: {data['split']}; no person and no talk is on two sides. Topics of the test that were not trained on: "
+        f"{', '.join(data['held_out_topics']) or 'none'}.",
         "",
     ]
 
 
 def _describe_training(facts: Mapping[str, Any]) -> list[str]:
-    keys = (
+    keys: tuple[str, ...] = (
         "method",
         "epochs",
         "learning_rate",
@@ -146,6 +163,8 @@ def _describe_training(facts: Mapping[str, Any]) -> list[str]:
         "lora_alpha",
         "seed",
     )
+    if facts["settings"]["max_steps"]:  # it ends there, however many passes were asked for
+        keys = tuple("max_steps" if key == "epochs" else key for key in keys)
     shown = ", ".join(f"{key} {facts['settings'][key]}" for key in keys)
     versions = ", ".join(f"{k} {v}" for k, v in facts["versions"].items())
     losses = [
@@ -176,9 +195,9 @@ def _describe_change(facts: Mapping[str, Any], answers: Answers) -> list[str]:
             "| | before | after | shift toward the survey |",
             "| --- | --- | --- | --- |",
             f"| Jensen-Shannon distance | {fit['before']['distance']:.3f} | {fit['after']['distance']:.3f} | "
-            f"{fit['shift']['distance']:+.3f} |",
+            f"{_sign(fit['shift']['distance'])} |",
             f"| gap of the expected answer (share of the scale) | {fit['before']['gap']:.3f} | "
-            f"{fit['after']['gap']:.3f} | {fit['shift']['gap']:+.3f} |",
+            f"{fit['after']['gap']:.3f} | {_sign(fit['shift']['gap'])} |",
             "",
             f"Nearer on {fit['nearer']} of {fit['probes']} items; each one is in `survey_fit.jsonl`.",
             "",
@@ -186,3 +205,7 @@ def _describe_change(facts: Mapping[str, Any], answers: Answers) -> list[str]:
     if answers:
         lines += ["Likeliest answers to questions about topics that were not trained on:", "", write_answers(answers)]
     return lines
+
+
+def _sign(change: float) -> str:
+    return f"{change:+.3f}" if round(change, 3) else "0.000"

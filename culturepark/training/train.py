@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
 from culturepark.config import RunConfig
-from culturepark.errors import DataError
+from culturepark.errors import ConfigError, DataError
 from culturepark.files import describe_fault
 from culturepark.runs.folder import Run, load_run
 from culturepark.runs.sources import load_sources
@@ -30,9 +31,17 @@ def train_run(run: Run, settings: TrainSettings, say: Say) -> list[TrainResult]:
     folder = Path(settings.output_dir)
     if folder.resolve() == run.path.resolve():
         raise DataError(f"-o {folder}: is the run's own folder; give another")
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"-o {folder}: is a file; give a folder")
+    hook = factory(settings, say)
+    made = [f for f in (folder, *folder.parents) if not f.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"-o {folder}: {describe_fault(error)}") from error
-    hook = factory(settings, say)
-    return [hook.on_dataset(run, culture) for culture in cultures]
+    try:
+        return [hook.on_dataset(run, culture) for culture in cultures]
+    finally:
+        with contextlib.suppress(OSError):
+            for empty in made:
+                empty.rmdir()  # of a training that made nothing

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +14,6 @@ from typing import Any
 
 from culturepark.config import RunConfig
 from culturepark.culture.scenarios import Topic
-from culturepark.errors import ConfigError, DataError
 from culturepark.files import dump_line, replace_file
 from culturepark.runs.folder import Run
 from culturepark.runs.sources import Sources, load_sources
@@ -33,13 +30,11 @@ from culturepark.training.lora import (
     save_merged,
 )
 from culturepark.training.model import Base, Speaker, check_base, fix_seed, open_base, set_threads
+from culturepark.training.place import Place
 from culturepark.training.rows import Rows, read_rows
 from culturepark.training.settings import TrainSettings
 from culturepark.training.story import choose_questions, list_versions, trace_data, write_answers, write_model_card
 from culturepark.training.survey_fit import Fit, Probe, choose_probes, compare_fits, measure_fit, tabulate_fits
-
-RECORD = "training.json"
-WORK = "work"
 
 
 class TrlHook:
@@ -69,23 +64,24 @@ class Training:
 
     def make(self) -> TrainResult:
         """Train, unless it is done already, and write everything down."""
-        rows = read_rows(self._run, self._culture, self._settings)
-        identity = self._identify(rows)
-        done = self._read_record(identity)
+        rows = read_rows(self._run, self._culture, self._settings, self._warn)
+        place = Place(self._folder, self._identify(rows))
+        done = place.read_record(self._settings.restart)
         if done:
             self._say(f"{self._label}: is trained already, in {self._folder}; --restart trains anew")
             return TrainResult(self._culture, self._folder, done)
-        with explaining_failures(self._folder), warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # what TRL still uses of transformers
-            (self._folder / WORK).mkdir(parents=True, exist_ok=True)
-            if not (self._folder / RECORD).exists():
-                self._write_record(self._folder, {"state": "running", "identity": identity})
-            replace_file(self._folder / WORK / "identity", identity)
-            set_threads(self._settings.threads)
-            fix_seed(self._settings.seed)
-            base = open_base(self._settings.base_model, self._settings.qlora, self._warn)
-            stages = self._fit(base, rows)
-            return self._finish(base, rows, stages, identity)
+        try:
+            with explaining_failures(self._folder), warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)  # what TRL still uses of transformers
+                place.begin()
+                set_threads(self._settings.threads)
+                fix_seed(self._settings.seed)
+                base = open_base(self._settings.base_model, self._settings.qlora, self._warn)
+                stages = self._fit(base, rows, place.work)
+                return self._finish(base, rows, stages, place)
+        except Exception:
+            place.give_up()
+            raise
 
     def _warn(self, line: str) -> None:
         self._remarks.append(line)
@@ -104,36 +100,10 @@ class Training:
                     digest.update(json.dumps(row, sort_keys=True).encode())
         return digest.hexdigest()[:16]
 
-    def _read_record(self, identity: str) -> dict[str, Any] | None:
-        """The facts of a finished training of the same identity; refuses a folder of another one."""
-        work, record = self._folder / WORK, self._folder / RECORD
-        if self._settings.restart:
-            shutil.rmtree(work, ignore_errors=True)
-            return None
-        begun = work / "identity"
-        try:
-            if begun.exists() and begun.read_text(encoding="utf-8") != identity:
-                raise ConfigError(
-                    f"{self._folder}: holds a training begun with other settings or data; "
-                    "give another -o, or --restart to throw it away"
-                )
-            facts = json.loads(record.read_bytes()) if record.exists() else {}
-        except (OSError, ValueError) as error:
-            raise DataError(f"{record}: cannot be read; --restart trains anew") from error
-        if facts.get("state") != "finished" or begun.exists():
-            return None
-        if facts.get("identity") != identity:
-            raise ConfigError(
-                f"{self._folder}: holds a model trained with other settings or data; "
-                "give another -o, or --restart to replace it"
-            )
-        return dict(facts)
-
-    def _fit(self, base: Base, rows: Rows) -> dict[str, Fitted]:
+    def _fit(self, base: Base, rows: Rows, work: Path) -> dict[str, Fitted]:
         from culturepark.training.callbacks import make_progress
 
         stages: dict[str, Fitted] = {}
-        work = self._folder / WORK
         if rows.chats:
             finished = work / "sft-done"
             log = work / "sft-log.json"
@@ -154,7 +124,7 @@ class Training:
             base.model = stages["dpo"].model
         return stages
 
-    def _finish(self, base: Base, rows: Rows, stages: Mapping[str, Fitted], identity: str) -> TrainResult:
+    def _finish(self, base: Base, rows: Rows, stages: Mapping[str, Fitted], place: Place) -> TrainResult:
         """Measure what changed, then write all files aside and put them in place, the record last."""
         probes = self._choose_probes(rows)
         self._say(f"{self._label}: asking {len(probes)} survey questions and writing answers, before and after")
@@ -170,7 +140,6 @@ class Training:
         }
         facts = {
             "state": "finished",
-            "identity": identity,
             "base_model": base.name,
             "base_model_given": self._settings.base_model
             if base.name != Path(self._settings.base_model).name
@@ -182,6 +151,7 @@ class Training:
             "survey_fit": compare_fits(before, after, self._sources.topics),
             "data": {
                 **trace_data(self._run, self._culture, rows.count(), rows.mixed),
+                "split": rows.split,
                 "held_out_topics": sorted(rows.topics("test") - rows.topics("train")),
             },
             "languages": sorted({t for part in (rows.chats, rows.pairs) for t in _languages(part)}) or ["en"],
@@ -189,9 +159,7 @@ class Training:
             "versions": list_versions(),
             "remarks": self._remarks,
         }
-        new = self._folder / WORK / "new"
-        shutil.rmtree(new, ignore_errors=True)
-        new.mkdir(parents=True)
+        new = place.open_new()
         save_adapter(base.model, base.form.tokenizer, new)
         texts = {
             "README.md": write_model_card(facts, answers),
@@ -204,31 +172,12 @@ class Training:
             (new / name).write_text(text, encoding="utf-8")
         if self._settings.merge:
             save_merged(base.model, base.form.tokenizer, new / "merged")
-        self._put_in_place(new, facts)
+        place.take_over(facts, self._settings.keep_checkpoints)
         self._say(describe_result(self._label, self._folder, facts))
         return TrainResult(self._culture, self._folder, facts)
 
-    def _put_in_place(self, new: Path, facts: Mapping[str, Any]) -> None:
-        self._write_record(new, facts)
-        (self._folder / RECORD).unlink(missing_ok=True)
-        for path in sorted(new.iterdir(), key=lambda p: p.name == RECORD):
-            target = self._folder / path.name
-            if target.is_dir():
-                shutil.rmtree(target)
-            os.replace(path, target)
-        if self._settings.keep_checkpoints:
-            (self._folder / WORK / "identity").unlink()
-            new.rmdir()
-        else:
-            shutil.rmtree(self._folder / WORK)
-
-    def _write_record(self, folder: Path, facts: Mapping[str, Any]) -> None:
-        replace_file(folder / RECORD, json.dumps(facts, ensure_ascii=False, indent=1) + "\n")
-
     def _choose_probes(self, rows: Rows) -> list[Probe]:
-        cultures = (
-            [self._culture] if self._culture else sorted({c for data in _all(rows) for c in data.unique("culture")})
-        )
+        cultures = [self._culture] if self._culture else sorted(rows.cultures())
         each = max(1, self._settings.probes // len(cultures)) if self._settings.probes else 0
         return choose_probes(
             cultures,
@@ -237,7 +186,7 @@ class Training:
             rows.topics("train"),
             rows.topics("test"),
             each,
-            self._settings.split_seed,
+            self._settings.split_seed or 0,
             tell_country=self._culture is None,
         )
 
@@ -278,10 +227,6 @@ def describe_result(label: str, folder: Path, facts: Mapping[str, Any]) -> str:
 
 def _training_first(entry: tuple[str, Any]) -> tuple[bool, str]:
     return "training" not in entry[0], entry[0]
-
-
-def _all(rows: Rows) -> list[Any]:
-    return [data for part in (rows.chats, rows.pairs) for data in part.values()]
 
 
 def _languages(part: Mapping[str, Any]) -> set[str]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import culturepark
+from culturepark.export.formats import FORMATS
 from culturepark.runs.folder import Run, load_run
 
 
@@ -22,3 +25,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory, run_once: Callable[..., A
 @pytest.fixture
 def run(finished: Path) -> Run:
     return load_run(finished)
+
+
+@pytest.fixture(scope="session")
+def exported(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the run with every format in its own folder; nobody writes into it."""
+    folder = tmp_path_factory.mktemp("exported") / "run"
+    shutil.copytree(finished, folder)
+    culturepark.export_run(folder, list(FORMATS))
+    return folder

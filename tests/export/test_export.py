@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -11,45 +10,18 @@ from typing import Any
 import datasets
 import pyarrow.parquet as pq
 import pytest
-import yaml
 
 import culturepark
-from culturepark.errors import ConfigError, DataError
 from culturepark.export import shelf
 from culturepark.export.formats import FORMATS
 from culturepark.export.front import split_front
-from culturepark.export.records import Export, read_export
 from culturepark.export.splits import assign_splits
 from culturepark.export.write import export_run
-from culturepark.runs.folder import Run, load_run
+from culturepark.runs.folder import load_run
 from tests.export.made import MadeRun, make_many, make_pair, make_sample
+from tests.export.reading import load, read_all, record_of
 
 EVERY = tuple(FORMATS)
-
-
-@pytest.fixture(scope="session")
-def exported(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the run with every format in its own folder; nobody writes into it."""
-    folder = tmp_path_factory.mktemp("exported") / "run"
-    shutil.copytree(finished, folder)
-    culturepark.export_run(folder, EVERY)
-    return folder
-
-
-def load(folder: Path, config: str, cache: Path) -> Any:
-    return datasets.load_dataset(str(folder), config, cache_dir=str(cache))
-
-
-def read_all(folder: Path) -> dict[str, bytes]:
-    """Every file that can be seen, by its path."""
-    files = (p for p in sorted(folder.rglob("*")) if p.is_file() and not p.name.startswith("."))
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in files}
-
-
-def record_of(folder: Path) -> Export:
-    found = read_export(folder)
-    assert found is not None
-    return found
 
 
 def test_the_run_folder_opens_as_it_lies(exported: Path, tmp_path: Path) -> None:
@@ -152,92 +124,6 @@ def test_a_readme_without_a_readable_head_is_kept_whole(text: str) -> None:
     assert split_front(text) == ({}, text)
 
 
-def read_as_factory(entry: dict[str, Any], row: dict[str, Any]) -> list[tuple[str, str]]:
-    """A row as LLaMA-Factory's converters understand it by its entry: (role, text)."""
-    columns, tags = entry["columns"], entry.get("tags", {})
-    if entry["formatting"] == "alpaca":
-        prompt = "\n".join(row[columns[k]] for k in ("prompt", "query") if row[columns[k]])
-        return [("system", row[columns["system"]]), ("user", prompt), ("assistant", row[columns["response"]])]
-    said = [(m[tags["role_tag"]], m[tags["content_tag"]]) for m in row[columns["messages"]]]
-    system = [("system", text) for role, text in said[:1] if role == tags["system_tag"]]
-    talk = said[len(system) :]
-    assert len(talk) % 2 == 0
-    for place, (role, _) in enumerate(talk):
-        assert role == (tags["user_tag"], tags["assistant_tag"])[place % 2]
-    return [*system, *((("user", "assistant")[k % 2], text) for k, (_, text) in enumerate(talk))]
-
-
-@pytest.mark.parametrize("name", ["messages", "openai", "sharegpt", "alpaca"])
-def test_llama_factory_finds_the_files_and_reads_the_same_chats(exported: Path, name: str) -> None:
-    folder = exported / "data" / name
-    info = json.loads((folder / "dataset_info.json").read_text())
-    assert {f"culturepark_{c}_{s}" for c in ("arab", "korean") for s in ("train", "validation", "test")} == set(info)
-    chats = []
-    for entry in info.values():
-        file = folder / entry["file_name"]
-        rows = (
-            pq.read_table(file).to_pylist()
-            if file.suffix == ".parquet"
-            else [json.loads(line) for line in file.read_text().splitlines()]
-        )
-        chats += [read_as_factory(entry, row) for row in rows]
-    samples = list(load_run(exported).samples())
-    assert len(chats) == len(samples)
-    wanted = {s.messages[-1]["content"] for s in samples}
-    assert {chat[-1][1] for chat in chats} == wanted and {chat[-1][0] for chat in chats} == {"assistant"}
-    if name != "alpaca":
-        assert {tuple(chat) for chat in chats} == {
-            tuple((m["role"], m["content"]) for m in s.messages) for s in samples
-        }
-
-
-@pytest.mark.parametrize("name", ["messages", "openai", "sharegpt", "alpaca", "preference"])
-def test_axolotl_finds_the_files_with_the_fields_they_have(
-    exported: Path, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    content = yaml.safe_load((exported / "data" / name / "axolotl.yaml").read_text())
-    assert (content.get("rl") == "dpo") == (name == "preference")
-    monkeypatch.chdir(exported)
-    export = record_of(exported)
-    for key, split in (("datasets", "train"), ("test_datasets", "validation")):
-        rows = 0
-        for entry in content[key]:
-            data = datasets.load_dataset(
-                entry["ds_type"], data_files=entry["path"], split=entry["split"], cache_dir=str(tmp_path)
-            )
-            rows += len(data)
-            fields = {v for k, v in entry.items() if k.startswith("field_")}
-            assert fields <= set(data.column_names)
-        assert rows == export.count_rows(split, name)
-
-
-def test_the_dataset_functions_give_what_the_export_has(exported: Path, tmp_path: Path) -> None:
-    for name, function in (("all", culturepark.sft_dataset), ("preference", culturepark.preference_dataset)):
-        data = load(exported, name, tmp_path)
-        for split in data:
-            straight = function(exported, split=split)
-            assert sorted(straight["id"]) == sorted(data[split]["id"])
-            assert straight.features == data[split].features
-    korean = culturepark.sft_dataset(load_run(exported), culture="korean", split="test")
-    assert set(korean["culture"]) == {"korean"} and len(korean) == len(load(exported, "korean", tmp_path)["test"])
-
-
-def test_the_dataset_functions_name_what_is_not_there(tmp_path: Path) -> None:
-    run = MadeRun(tmp_path, make_many(topics=1, talks=1, each=1))
-    with pytest.raises(ConfigError, match="culture 'korea' .did you mean 'korean'"):
-        culturepark.sft_dataset(run, culture="korea")
-    with pytest.raises(ConfigError, match="no split 'tests' .did you mean 'test'"):
-        culturepark.sft_dataset(run, split="tests")  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match="has no preference pairs"):
-        culturepark.preference_dataset(run)
-    with pytest.raises(DataError, match="has no samples"):
-        culturepark.sft_dataset(MadeRun(tmp_path / "empty", []))
-    with pytest.raises(DataError, match="is not a run folder"):
-        culturepark.sft_dataset(tmp_path / "nowhere")
-    empty = culturepark.sft_dataset(run, split="test")
-    assert len(empty) == 0 and "messages" in empty.column_names
-
-
 def test_only_some_cultures_in_the_same_splits(exported: Path, tmp_path: Path) -> None:
     export = culturepark.export_run(exported, out=tmp_path / "out", cultures=["korean"])
     assert export.cultures == ("korean",)
@@ -313,38 +199,3 @@ def test_large_files_go_on_in_another_and_rows_wait_within_bounds(
     assert sum(pq.read_table(tmp_path / "o" / f).num_rows for f in train.files) == train.rows == 160
     data = datasets.load_dataset(str(tmp_path / "o"), cache_dir=str(tmp_path / "c"))
     assert {s: len(data[s]) for s in data} == {s: export.count_rows(s) for s in ("train", "validation", "test")}
-
-
-def test_no_pairs_no_samples_no_such_culture(tmp_path: Path) -> None:
-    run = MadeRun(tmp_path / "r", make_many())
-    with pytest.raises(ConfigError, match="has no preference pairs"):
-        export_run(run, ["preference"], tmp_path / "o")
-    with pytest.raises(ConfigError, match="culture 'arap' .did you mean 'arab'.*; it has arab, korean"):
-        export_run(run, cultures=["arap"], out=tmp_path / "o")
-    with pytest.raises(DataError, match="has no samples"):
-        export_run(MadeRun(tmp_path / "e", []), out=tmp_path / "o")
-    pairs = MadeRun(tmp_path / "p", [*make_many(), make_pair("p", culture="korean")])
-    with pytest.raises(DataError, match="no sample of arab can be written as preference"):
-        export_run(pairs, ["preference"], tmp_path / "o", cultures=["arab"])
-    assert not (tmp_path / "o").exists()
-
-
-@pytest.mark.parametrize("culture", ["../up", "all", "messages", "a b", "*", "", "x" * 81, "arab/x"])
-def test_a_culture_that_is_no_name_for_a_folder_is_refused(tmp_path: Path, culture: str) -> None:
-    run = MadeRun(tmp_path / "r", make_many(cultures=("arab", culture)))
-    with pytest.raises(DataError, match="cannot be exported; give it another id"):
-        export_run(run, out=tmp_path / "o")
-    assert not (tmp_path / "o").exists()
-
-
-def test_the_export_of_a_real_run_reads_a_damaged_one_as_such(finished: Path, tmp_path: Path) -> None:
-    shutil.copytree(finished, tmp_path / "run")
-    culturepark.export_run(tmp_path / "run")
-    good = read_all(tmp_path / "run" / "data")
-    data = bytearray((tmp_path / "run" / "samples.jsonl").read_bytes())
-    data[len(data) // 2] ^= 1
-    (tmp_path / "run" / "samples.jsonl").write_bytes(data)
-    with pytest.raises(DataError, match="is damaged"):
-        culturepark.export_run(tmp_path / "run", ["parquet"])
-    assert read_all(tmp_path / "run" / "data") == good
-    assert isinstance(load_run(tmp_path / "run"), Run)

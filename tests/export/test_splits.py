@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,28 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from culturepark.errors import ConfigError
-from culturepark.export.copies import CopyPairs
 from culturepark.export.scan import Scan, hash_name
 from culturepark.export.sharing import share_units
-from culturepark.export.splits import Splits, SplitSettings, assign_splits, split_scan
-from culturepark.records import Sample
+from culturepark.export.splits import SplitSettings, assign_splits, split_scan
 from culturepark.runs.folder import Run
-from tests.export.made import MadeRun, make_many, make_pair, make_sample, make_talk, make_text
-
-
-def find_straddlers(samples: Sequence[Sample], splits: Splits, *names: str) -> list[tuple[str, str]]:
-    """What stands on more than one side: (what, which)."""
-    sides: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for sample in samples:
-        side = splits.of(sample)
-        for name in names if side else ():
-            value = sample.topic if name == "topic" else str(sample.lineage[name])
-            sides[name, value].add(side)
-    return [key for key, found in sides.items() if len(found) > 1]
-
-
-def count_sides(samples: Sequence[Sample], splits: Splits) -> Counter[str]:
-    return Counter(splits.of(s) for s in samples)
+from tests.export.made import MadeRun, make_many, make_sample
+from tests.export.sides import count_sides, find_straddlers
 
 
 def test_a_real_run_is_split_by_whole_topics(run: Run) -> None:
@@ -64,68 +48,6 @@ def test_a_persona_in_two_talks_binds_them(tmp_path: Path) -> None:
     splits = assign_splits(MadeRun(tmp_path, samples), by="dialogue")
     assert count_sides(samples, splits)["test"] > 0
     assert find_straddlers(samples, splits, "persona", "dialogue") == []
-
-
-def vary(text: str, word: str) -> str:
-    """The same text but for one word in the middle."""
-    said = text.split()
-    said[len(said) // 2] = word
-    return " ".join(said)
-
-
-@pytest.mark.parametrize("by", ["topic", "dialogue", "auto"])
-def test_near_copies_stay_on_one_side(tmp_path: Path, by: Any) -> None:
-    """Copies over all topics: by topics they are left out on one side, by dialogues they bind."""
-    samples = make_many(topics=10, talks=6, each=1)
-    texts = [make_text(f"copied {k}", 60) for k in range(4)]
-    copied = [
-        make_sample(f"t{t}copy{k}", f"topic{t}", text=vary(text, f"changed{t}"), culture="arab")
-        for k, text in enumerate(texts)
-        for t in (k, (k + 3) % 10, (k + 5) % 10)
-    ]
-    everything = samples + copied
-    splits = assign_splits(MadeRun(tmp_path, everything), by=by)
-    for text in texts:
-        same = [s for s in copied if s.messages[-1]["content"].split()[:20] == text.split()[:20]]
-        assert len(same) == 3
-        assert len({splits.of(s) for s in same} - {""}) == 1, "a copy in two splits"
-    assert splits.counts["test"] and splits.counts["validation"]
-    left_out = count_sides(everything, splits)[""]
-    assert splits.dropped == ({"near_copy": left_out} if left_out else {})
-    assert left_out == 0 or by != "dialogue"
-
-
-def test_a_text_between_two_others_binds_both() -> None:
-    """The third is a near copy of the first two, which are none of each other."""
-    words = make_text("middle", 60).split()
-    first = [*make_text("head", 8).split(), *words[8:]]
-    last = [*words[:-8], *make_text("tail", 8).split()]
-    index = CopyPairs(0.7)
-    assert index.add_text(0, " ".join(first), "en") == []
-    assert index.add_text(1, " ".join(last), "en") == []
-    assert index.add_text(2, " ".join(words), "en") == [0, 1]
-    assert index.add_text(3, " ".join(words).upper(), "en") == [2]
-    assert index.add_text(2, " ".join(words), "en") == []
-    assert index.add_text(4, "?!", "en") == [] == index.add_text(5, "...", "en")
-    assert index.add_text(6, " ".join(first), "en") == [0]
-
-
-def test_of_copies_in_training_and_test_the_test_loses(tmp_path: Path) -> None:
-    text = make_text("everywhere", 60)
-    samples = make_many(topics=10, talks=4, each=1)
-    copies = [make_sample(f"t{t}c", f"topic{t}", text=text) for t in range(10)]
-    splits = assign_splits(MadeRun(tmp_path, samples + copies), by="topic")
-    sides = Counter(splits.of(c) for c in copies)
-    assert set(sides) == {"train", ""}
-    assert splits.dropped == {"near_copy": sides[""]}
-
-
-def test_a_rejected_answer_counts_as_a_text(tmp_path: Path) -> None:
-    shared = make_text("shared", 60)
-    pairs = [make_pair(f"d{k}", rejected=shared if k % 2 else "", persona=f"p{k}") for k in range(40)]
-    splits = assign_splits(MadeRun(tmp_path, pairs), by="dialogue")
-    assert len({splits.of(p) for p in pairs[1::2]}) == 1
-    assert len({splits.of(p) for p in pairs[::2]}) == 3
 
 
 def test_members_depend_on_run_and_seed_alone(tmp_path: Path) -> None:
@@ -215,37 +137,6 @@ def test_a_share_of_nothing_holds_nothing_out(tmp_path: Path) -> None:
     assert splits.counts["validation"] == 0 and splits.counts["test"] == 32 and splits.remarks == ()
     none = assign_splits(MadeRun(tmp_path, make_many()), validation=0.0, test=0.0)
     assert none.counts["train"] == 160 and none.remarks == ()
-
-
-def test_a_held_out_country_is_the_test_and_who_talked_with_it_is_left_out(tmp_path: Path) -> None:
-    arabs = [make_sample(f"mixed{k}", culture="arab") for k in range(6)]
-    partners = [make_sample(f"mixed{k}", culture="korean", persona=f"k{k}") for k in range(6)]
-    listener = make_sample("silent", culture="korean")
-    rest = [make_sample(f"own{k}", culture="korean") for k in range(40)]
-    talks = [*(make_talk(f"mixed{k}", "EGY", "KOR") for k in range(6)), make_talk("silent", "KOR", "EGY")]
-    talks += [make_talk(f"own{k}", "KOR", "KOR") for k in range(40)]
-    splits = assign_splits(MadeRun(tmp_path, [*arabs, *partners, listener, *rest], talks), held_out=["egy"])
-    assert splits.by == "country"
-    assert {splits.of(s) for s in arabs} == {"test"}
-    assert {splits.of(s) for s in [*partners, listener]} == {""}
-    assert splits.dropped == {"talk_with_held_out_country": 7}
-    assert Counter(splits.of(s) for s in rest) == {"train": 36, "validation": 4}
-
-
-def test_a_copy_of_a_held_out_countrys_answer_leaves_the_test(tmp_path: Path) -> None:
-    text = make_text("both", 60)
-    arabs = [make_sample(f"a{k}", culture="arab", text=text if k == 0 else "") for k in range(10)]
-    koreans = [make_sample(f"k{k}", culture="korean", text=text if k == 0 else "") for k in range(40)]
-    splits = assign_splits(MadeRun(tmp_path, arabs + koreans), held_out=["EGY"], validation=0.0)
-    assert splits.of(koreans[0]) == "train" and splits.of(arabs[0]) == ""
-    assert splits.counts == {"train": 40, "validation": 0, "test": 9}
-
-
-def test_a_country_that_everybody_talked_with_cannot_be_held_out(tmp_path: Path) -> None:
-    samples = [make_sample(f"d{k}", culture=c, persona=f"{c}{k}") for k in range(9) for c in ("arab", "korean")]
-    run = MadeRun(tmp_path, samples, [make_talk(f"d{k}", "EGY", "KOR") for k in range(9)])
-    with pytest.raises(ConfigError, match="nothing is left to train on without EGY"):
-        assign_splits(run, held_out=["EGY"])
 
 
 @pytest.mark.parametrize(

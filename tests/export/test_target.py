@@ -20,7 +20,7 @@ from culturepark.export.records import EXPORT, read_export
 from culturepark.export.write import export_run
 from culturepark.runs.lock import take_lock
 from tests.export.made import MadeRun, make_many, make_sample
-from tests.export.test_export import read_all
+from tests.export.reading import read_all
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -1,4 +1,4 @@
-"""A script that knows only ``trl`` and ``datasets`` trains from an export, without a mapping function."""
+"""A script that knows only ``trl`` and ``datasets`` trains from what a push sends, without a mapping function."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from pathlib import Path
 import pytest
 
 import culturepark
+from culturepark.hub.parcel import Terms, pack_run
+from culturepark.runs.folder import load_run
 
 # A model of a few thousand weights with a tokenizer of bytes: what is tried is the way of the rows, not learning.
 SCRIPT = """
-import sys, torch
+import sys
+sys.modules["culturepark"] = None  # whoever imports it fails
+import torch
 torch.set_num_threads(1)
 from datasets import load_dataset
 from tokenizers import Tokenizer, models, pre_tokenizers
@@ -49,8 +53,15 @@ print("dpo", trainer.train().training_loss > 0)
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("trl") is None, reason="trl is not installed")
 def test_trl_trains_on_chats_and_pairs_as_they_lie(finished: Path, tmp_path: Path) -> None:
-    culturepark.export_run(finished, ["messages", "preference"], tmp_path / "out")
-    command = [sys.executable, "-c", SCRIPT, str(tmp_path / "out"), str(tmp_path / "model")]
+    run = load_run(finished)
+    culturepark.export_run(run, ["messages", "preference", "sharegpt"], tmp_path / "out")
+    (tmp_path / "scratch").mkdir()
+    parcel = pack_run(run, tmp_path / "out", Terms("cc-by-nc-4.0"), tmp_path / "scratch", say=lambda _: None)
+    for file in parcel.files:  # what a push sends, and nothing else
+        place = tmp_path / "pushed" / file.path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(file.source if isinstance(file.source, bytes) else file.source.read_bytes())
+    command = [sys.executable, "-I", "-c", SCRIPT, str(tmp_path / "pushed"), str(tmp_path / "model")]
     given = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "home"), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=tmp_path, env=given, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -104,7 +104,7 @@ def _wait(process: subprocess.Popen[str] | Child, seconds: float) -> None:
 
 
 def _wait_for_calls(process: subprocess.Popen[str] | Child, url: str, calls: int, more_s: float) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while process.poll() is None and read_stats(url)["requests"] < calls and time.monotonic() < deadline:
         time.sleep(0.01)
     _wait(process, more_s)

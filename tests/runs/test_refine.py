@@ -220,11 +220,11 @@ def test_another_folder_is_not_mixed_with(tmp_path: Path, talked: Run, run_once:
 
 @pytest.mark.parametrize("forms", [["reasoning"], ["preference"], ["multi"], ALL_FORMS], ids="+".join)
 def test_n_counts_samples_of_the_forms_asked_for(tmp_path: Path, run_once: Make, forms: list[str]) -> None:
-    settings = {"n": 16, "topics": ["family"], "max_candidates": 800}  # most claims have no rival of like length
+    settings = {"n": 24, "topics": ["family"], "max_candidates": 800}  # most claims have no rival of like length
     run = run_once(tmp_path / "run", sample_types=forms, multi_turn_share=0.25, **settings)
     found = Counter(s.form for s in run.samples())
-    assert set(found) == set(forms) and found.total() == 16 == len(run)
-    assert Counter(s.culture for s in run.samples()) == {"arab": 8, "korean": 8}
+    assert set(found) == set(forms) and found.total() == 24 == len(run)
+    assert Counter(s.culture for s in run.samples()) == {"arab": 12, "korean": 12}
     check_books(run)
     for sample in run.samples():
         check_form(sample)
@@ -267,7 +267,7 @@ def test_every_origin_of_a_pair_tells_the_truth(
         return answer_all(request, keeps_meaning=even) if is_about(request, "verify_again") else None
 
     twist_mock(monkeypatch, contradict_now_and_then)
-    run = run_once(tmp_path / "run", n=48, topics=["family"], sample_types=["single", "preference"])
+    run = run_once(tmp_path / "run", n=96, topics=["family"], sample_types=["single", "preference"])
     dropped = {r.id: r.reason for r in run.rejected()}
     spare = {claim.id for d in run.dialogues() for claim in d.spare}
     cultures = {f"{d.id}-{seat}": p.culture for d in run.dialogues() for seat, p in d.personas.items()}

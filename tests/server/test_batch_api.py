@@ -53,10 +53,10 @@ class Sitting:
 
     async def kill(self) -> None:
         """End without any of the tidying that ``close`` does."""
-        for task in (*self.tasks, *self.client._tasks):
+        for task in (*self.tasks, *self.client._work.tasks):
             task.cancel()
-        await asyncio.gather(*self.tasks, *self.client._tasks, return_exceptions=True)
-        self.client._gatherer.close()
+        await asyncio.gather(*self.tasks, *self.client._work.tasks, return_exceptions=True)
+        self.client._work.gatherer.close()
         if self.client._watch is not None:
             self.client._watch.cancel()
         await self.http.close()

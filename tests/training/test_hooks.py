@@ -76,9 +76,20 @@ def test_a_wrong_setting_is_one_line(given: dict[str, Any], words: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_the_run_folder_is_no_place_for_a_model(run: Run) -> None:
+def test_the_run_folder_and_a_file_are_no_places_for_a_model(run: Run, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is the run's own folder"):
-        train(run, base_model="embedded", output_dir=str(run.path))
+        train(run, hook="files", base_model="x/y", output_dir=str(run.path))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="file: is a file; give a folder"):
+        train(run, hook="files", base_model="x/y", output_dir=str(tmp_path / "file"))
+    with pytest.raises(DataError, match="cannot be written"):
+        train(run, hook="files", base_model="x/y", output_dir=str(tmp_path / "file" / "in"))
+
+
+def test_a_training_that_fails_takes_its_empty_folder_along(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no samples from the country"):
+        train(run, hook="files", base_model="x/y", output_dir=str(tmp_path / "a" / "b"), held_out="JPN")
+    assert not (tmp_path / "a").exists()
 
 
 COUNT = "import json,sys; print(json.dumps(sys.argv[1:])); open(sys.argv[-1] + '/seen', 'w').write(sys.argv[1])"
@@ -145,6 +156,7 @@ def test_a_llamafactory_project_points_at_its_files(run: Run, tmp_path: Path, li
             assert config["stage"] == stage and config["dataset"] in table
             assert config.get("eval_dataset", "none") in ({*table, "none"} if stage == "dpo" else table)
             assert config["model_name_or_path"] == "some/model" and config["seed"] == 5
+            assert config["warmup_steps"] >= 1 and "warmup_ratio" not in config  # which transformers 5 gives up
     assert "llamafactory-cli train sft.yaml && llamafactory-cli train dpo.yaml" in lines[0]
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import datasets
 import pytest
 
+import culturepark
 from culturepark.config import RunConfig
 from culturepark.errors import ConfigError, DataError
 from culturepark.runs.folder import Run
@@ -62,6 +66,48 @@ def test_no_sample_is_on_two_sides_and_both_kinds_are_read(run: Run) -> None:
     assert not read_rows(run, "arab", settings(method="dpo")).chats
 
 
+def test_a_training_learns_what_the_export_is_for_training(run: Run, tmp_path: Path) -> None:
+    """By default and after a push alike: no held-out row of the data set is trained on."""
+    shutil.copytree(run.path, tmp_path / "run")
+    own = Run(tmp_path / "run")
+    usual = set(read_rows(own, None, settings()).chats["train"]["id"])
+    culturepark.export_run(own, ["messages", "preference"], by="dialogue", seed=5, test=0.3)
+    lines: list[str] = []
+    rows = read_rows(own, None, settings(method="sft+dpo"), lines.append)
+    for kind, part in (("messages", rows.chats), ("preference", rows.pairs)):
+        files = {split: str(own.path / "data" / kind / "*" / f"{split}-*.parquet") for split in part}
+        exported = datasets.load_dataset("parquet", data_files=files, cache_dir=str(tmp_path / "cache"))
+        assert {s: set(exported[s]["id"]) for s in part} == {s: set(d["id"]) for s, d in part.items()}
+    assert lines == [] and rows.split == "held out: dialogues (seed 5)"
+    assert set(rows.chats["train"]["id"]) != usual
+    assert set(read_rows(run, None, settings(split_like=str(own.path))).chats["train"]["id"]) == set(
+        rows.chats["train"]["id"]
+    )
+
+
+def test_splits_unlike_those_of_the_export_are_told(run: Run, tmp_path: Path) -> None:
+    shutil.copytree(run.path, tmp_path / "run")
+    own = Run(tmp_path / "run")
+    export = culturepark.export_run(own, by="dialogue", seed=5)
+    lines: list[str] = []
+    assert read_rows(own, None, settings(by="dialogue", split_seed=6), lines.append).split.endswith("(seed 6)")
+    assert len(lines) == 1 and "split otherwise than the run's export" in lines[0]
+    read_rows(own, None, settings(by="dialogue", split_seed=5), lines.append)  # the same, though asked for
+    assert len(lines) == 1
+    older = export.model_copy(update={"samples": export.samples - 1})
+    (own.path / "export.json").write_text(older.model_dump_json())
+    read_rows(own, None, settings(), lines.append)
+    assert len(lines) == 2 and "had 79 when it was exported" in lines[1] and "export again" in lines[1]
+
+
+def test_a_country_is_held_out_of_a_training(run: Run) -> None:
+    countries = Counter(s.country for s in run.samples() if s.culture == "arab")
+    rare = min(countries, key=lambda c: countries[c])
+    rows = read_rows(run, "arab", settings(held_out=f" {rare.lower()},"))
+    assert set(rows.chats["test"]["country"]) == {rare} and rare not in rows.chats["train"]["country"]
+    assert rows.split == f"held out: countries {rare} (seed 0)"
+
+
 def test_too_few_samples_and_no_pairs_are_one_line(run_once: Callable[..., Any], tmp_path: Path, sources: Any) -> None:
     small = run_once(tmp_path / "small", n=1, cultures=["arab"])
     with pytest.raises(DataError, match="too small to train on: 1 samples of 'arab'"):
@@ -93,7 +139,7 @@ def test_general_data_makes_up_its_share_of_the_training_rows_alone(run: Run, tm
     words = [m[0]["content"] for m in mixed.chats["train"]["messages"]]
     drawn = [w for w in words if w.startswith("Say ")]
     assert len(set(drawn)) == own and drawn != [f"Say {k}." for k in range(own)]
-    assert mixed.topics("train") == plain.topics("train")
+    assert mixed.topics("train") == plain.topics("train") and mixed.cultures() == {"arab"}
     again = read_rows(run, "arab", settings(mix=mix, mix_share=0.5))
     assert [m[0]["content"] for m in again.chats["train"]["messages"]] == words
 

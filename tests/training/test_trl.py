@@ -12,7 +12,7 @@ import pytest
 
 from culturepark.errors import ConfigError, DataError
 from culturepark.runs.folder import Run
-from culturepark.training import lora, trl_hook
+from culturepark.training import lora, place, trl_hook
 from culturepark.training.callbacks import make_progress
 from culturepark.training.train import train
 
@@ -79,7 +79,7 @@ def test_record_and_card_tell_the_story(trained: Path, tiny: str, run: Run) -> N
     first, last = facts["losses"][names.index("test")][1:]
     assert last < first
     card = (trained / "README.md").read_text()
-    for word in ("tiny-base", "World Values Survey", "Not for", "held-out", "curve.svg", "| before | after |"):
+    for word in ("tiny-base", "World Values Survey", "Not for", "held out: ", "curve.svg", "| before | after |"):
         assert word.casefold() in card.casefold(), word
     everything = card + json.dumps(facts) + (trained / "answers.md").read_text() + (trained / "log.jsonl").read_text()
     assert str(Path(tiny).parent) not in everything  # no path of this machine goes out with the adapter
@@ -152,7 +152,7 @@ def test_a_kill_between_the_last_step_and_the_last_file_costs_no_step(
     trained: Path, run: Run, tiny: str, tmp_path: Path, lines: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "arab"
-    real, moved = trl_hook.os.replace, []
+    real, moved = place.os.replace, []
 
     def die_on_the_third(source: Any, target: Any) -> None:
         if Path(source).parent.name == "new":
@@ -162,7 +162,7 @@ def test_a_kill_between_the_last_step_and_the_last_file_costs_no_step(
         real(source, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(trl_hook.os, "replace", die_on_the_third)
+        patch.setattr(place.os, "replace", die_on_the_third)
         with pytest.raises(Killed):
             train(run, say=lines.append, base_model=tiny, output_dir=str(out), **FAST)
     assert not (out / "training.json").exists()  # a half-moved result is never taken for a whole one
@@ -221,12 +221,12 @@ def test_all_cultures_one_adapter_each_or_one_shared(run: Run, tiny: str, tmp_pa
     results = train(run, say=lambda _: None, base_model=tiny, output_dir=str(tmp_path / "each"), **given)
     assert [(r.culture, r.folder.name) for r in results] == [("arab", "arab"), ("korean", "korean")]
     assert all((r.folder / "adapter_model.safetensors").exists() for r in results)
-    (shared,) = train(
-        run, say=lambda _: None, base_model=tiny, output_dir=str(tmp_path / "one"), adapters="shared", **given
-    )
+    (tmp_path / "mix.jsonl").write_text('{"prompt": "Say one.", "completion": "one"}\n')
+    given |= {"adapters": "shared", "mix": str(tmp_path / "mix.jsonl")}
+    (shared,) = train(run, say=lambda _: None, base_model=tiny, output_dir=str(tmp_path / "one"), **given)
     assert shared.culture is None and shared.facts["data"]["culture"] == "all"
     rows = [r.facts["data"]["rows"]["chats"]["train"] for r in (*results, shared)]
-    assert rows[2] == rows[0] + rows[1]
+    assert rows[2] == rows[0] + rows[1] + 1 and shared.facts["data"]["general_rows"] == 1
     asked = [json.loads(x)["culture"] for x in (tmp_path / "one" / "survey_fit.jsonl").read_text().splitlines()]
     assert set(asked) == {"arab", "korean"}
 
@@ -247,6 +247,29 @@ def test_a_full_disk_is_one_line_and_leaves_the_old_adapter(
         train(run, say=lambda _: None, base_model=tiny, output_dir=str(out), restart=True, **{**FAST, "max_steps": 1})
     assert "\n" not in str(caught.value)
     assert same(read_weights(out), before)
+
+
+def test_a_failure_before_anything_is_learnt_leaves_nothing_in_the_way(
+    run: Run, tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wrong model or a batch too large: the mended command begins in the same folder."""
+    out = tmp_path / "deep" / "arab"
+    torn = tmp_path / "torn"
+    shutil.copytree(tiny, torn)
+    (torn / "model.safetensors").write_bytes(b"no weights")
+    with pytest.raises(ConfigError, match="cannot be loaded"):
+        train(run, say=lambda _: None, base_model=str(torn), output_dir=str(out), **FAST)
+    assert not (tmp_path / "deep").exists()
+    with monkeypatch.context() as patch:
+        patch.setattr(trl_hook, "fit_chats", lambda *_: (_ for _ in ()).throw(MemoryError()))
+        with pytest.raises(ConfigError, match="out of memory"):
+            train(run, say=lambda _: None, base_model=tiny, output_dir=str(out), **FAST)
+    assert not (tmp_path / "deep").exists()
+    given = {**FAST, "batch_size": 1, "max_steps": 1, "probes": 0, "answers": 0}
+    train(run, say=lambda _: None, base_model=tiny, output_dir=str(out), **given)
+    with pytest.raises(ConfigError, match="cannot be loaded"):  # a new try that fails leaves the good one
+        train(run, say=lambda _: None, base_model=str(torn), output_dir=str(out), restart=True, **given)
+    assert json.loads((out / "training.json").read_text())["state"] == "finished" and not (out / "work").exists()
 
 
 def test_a_small_answer_beyond_the_length_is_left_out_and_told(

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from culturepark.config import RunConfig
 from culturepark.errors import CallError, EndpointError
 from culturepark.llm.base import ChatClient, Reply, Request, Sampling, Usage
+from culturepark.llm.booking import BookingClient
 from culturepark.llm.budget import (
     Amount,
     BudgetClient,
@@ -26,7 +27,7 @@ from culturepark.llm.budget import (
 )
 from culturepark.llm.gate import Draining, Gate
 from culturepark.llm.http import HttpClient
-from culturepark.llm.ledger import BookingClient, Ledger
+from culturepark.llm.ledger import Ledger
 from culturepark.llm.limits import RetryingClient
 from culturepark.llm.meter import Meter
 from culturepark.llm.prices import Price

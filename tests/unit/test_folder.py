@@ -165,7 +165,7 @@ def test_a_run_at_work_can_be_read(path: Path) -> None:
 def test_check_names_what_is_damaged_where_reading_it_is_cheap(path: Path) -> None:
     Run(path).check()
     flip(path / "dialogues.jsonl", 40)
-    with pytest.raises(DataError, match=f"dialogues.jsonl: d000000 .*checksum.*; {REPAIR}"):
+    with pytest.raises(DataError, match=f"dialogues.jsonl: d000000, line 1, .*checksum.*; {REPAIR}"):
         Run(path).check()
     Run(path).check(limit=10)
 

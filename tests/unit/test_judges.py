@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from culturepark.files import read_yaml
 from culturepark.llm.base import Reply, Request
 from culturepark.llm.scripted import ScriptedClient
 from culturepark.prompts import Prompts
-from culturepark.records import Score
+from culturepark.records import Findings, Rewrite, Score
 from culturepark.refine.candidate import Candidate, Limits, StageContext
 from culturepark.refine.judges import Judge, Scoring, score
 from culturepark.refine.stages import fit, harm
@@ -29,6 +30,10 @@ Answer = Callable[[Request], "str | Reply | Exception"]
 AUDIENCE = "grown people in Cairo today"
 REASON = "It harms nobody."
 
+TALK_A = "I wash my mother's hair on Fridays, because she washed mine. My sister cooks."
+TALK_B = "We paid a nurse for my father, as none of us could lift him."
+BEGUN = "I wash my mother's hair"
+
 
 def axis_of(request: Request) -> str:
     return "harm" if step_of(request).startswith("harm") else "fit"
@@ -38,6 +43,12 @@ def grade_all(request: Request, harm: Any = 1, fit: Any = 5) -> str:
     return answer_each(
         request, lambda text: {"reason": REASON, axis_of(request): harm if axis_of(request) == "harm" else fit}
     )
+
+
+def good_by_number(request: Request) -> str:
+    assert request.schema is not None
+    part = {"reason": REASON, axis_of(request): 1 if axis_of(request) == "harm" else 5}
+    return json.dumps(dict.fromkeys(request.schema.body["properties"], part))
 
 
 def good(request: Request) -> str:
@@ -94,7 +105,7 @@ async def test_scores_go_to_the_claim_they_are_about() -> None:
         assert {s.value for s in found.scores[candidate.id]} == {marks[candidate.text]}
 
 
-async def test_the_order_differs_by_judge_and_axis_and_is_the_same_again() -> None:
+async def test_the_order_differs_by_judge_and_is_the_same_again() -> None:
     candidates = make_candidates([f"Claim number {k} of mine." for k in range(8)])
 
     async def orders(given: Sequence[Candidate]) -> list[tuple[str, ...]]:
@@ -102,7 +113,8 @@ async def test_the_order_differs_by_judge_and_axis_and_is_the_same_again() -> No
         return [tuple(claims_of(r).values()) for fake in fakes for r in fake.requests]
 
     first = await orders(candidates)
-    assert len(set(first)) == 4 and await orders(candidates[::-1]) == first
+    assert first[0] == first[1] != first[2] == first[3] and await orders(candidates[::-1]) == first
+    assert tuple(c.text for c in candidates) not in first
 
 
 async def test_judges_are_asked_at_the_same_time() -> None:
@@ -182,14 +194,69 @@ async def test_each_claim_can_have_its_own_audience() -> None:
     audience = {"d000001-a1": "people in Cairo", "d000001-a2": "people in Busan", "d000001-a3": "people in Cairo"}
     _, (fake,) = await run(good, audience=audience)
     text = fake.requests[1].messages[1]["content"]
-    assert "The audience is (A) people in Busan; (B) people in Cairo\n" in text
-    lines = {t: line for line in text.splitlines() for t in TEXTS if line.endswith(f'Answered: "{t}"')}
-    assert ["(for A)" in lines[t] for t in TEXTS] == [False, True, False]
-    assert ["(for B)" in lines[t] for t in TEXTS] == [True, False, True]
-    assert "(for" not in fake.requests[0].messages[1]["content"]
+    numbers = {t: number for number, t in claims_of(fake.requests[1]).items()}
+    cairo = ", ".join(sorted(numbers[t] for t in (TEXTS[0], TEXTS[2])))
+    both = [f"({cairo}) people in Cairo", f"({numbers[TEXTS[1]]}) people in Busan"]
+    assert f"The audience is {'; '.join(both if cairo[0] == '1' else both[::-1])}\n" in text
+    assert "Cairo" not in fake.requests[0].messages[1]["content"]
     _, (alone,) = await run(good, audience=dict.fromkeys(audience, "people in Cairo"))
     assert "The audience is people in Cairo\n" in alone.requests[1].messages[1]["content"]
-    assert "(for A)" not in alone.requests[1].messages[1]["content"]
+
+
+@pytest.mark.parametrize("size", ["full", "compact"])
+async def test_both_questions_of_a_judge_begin_alike_as_far_as_the_last_claim(size: str) -> None:
+    audience = {"d000001-a1": "people in Cairo", "d000001-a2": "people in Busan", "d000001-a3": "people in Cairo"}
+    _, (fake,) = await run(lambda r: "no", audience=audience, prompts=Prompts(size))
+    harm_text, fit_text = (r.messages[1]["content"] for r in fake.requests[:2])
+    end = max(harm_text.index(f'"{text}"') + len(text) + 2 for text in TEXTS)
+    assert harm_text[:end] == fit_text[:end]
+
+
+async def test_what_stands_in_the_talk_is_named_by_its_numbers() -> None:
+    said = ("My sister cooks.", TALK_A, "I wash my mother's hair on Fridays.", f"{TALK_A}\n{TALK_B}")
+    named = (
+        '"My sister cooks."',
+        f'[1] [2] "{BEGUN} ..."',
+        "I wash my mother's hair on Fridays.",
+        f'[1] to [3] "{BEGUN} ..."',
+    )
+    _, (fake,) = await run(good_by_number, candidates=make_candidates(said))
+    for request in fake.requests:
+        lines = re.findall(r"^\d\. .* Answered: (.*)$", request.messages[1]["content"], re.MULTILINE)
+        assert sorted(lines) == sorted((named[0], named[1], f'"{named[2]}"', named[3]))
+        assert request.messages[1]["content"].count("none of us could lift him") == 1
+    _, (small,) = await run(good_by_number, candidates=make_candidates(said), prompts=Prompts("compact"))
+    assert all(r.messages[1]["content"].count("none of us could lift him") == 2 for r in small.requests)
+
+
+async def test_scores_go_to_the_claim_that_is_named() -> None:
+    said = {TALK_A: 2, f"{TALK_A} {TALK_B}": 3, TALK_B: 4, "Nobody said this.": 5}
+    starts = {"[1] [2]": 2, "[1] to [3]": 3, "[3]": 4, '"Nobody': 5}
+
+    def answer(request: Request) -> str:
+        lines = re.findall(r"^(\d)\. .* Answered: (.*)$", request.messages[1]["content"], re.MULTILINE)
+        marks = {
+            number: next(v for start, v in starts.items() if line.startswith(start + " ")) for number, line in lines
+        }
+        return json.dumps({number: {"reason": REASON, axis_of(request): mark} for number, mark in marks.items()})
+
+    candidates = make_candidates(list(said))
+    found, _ = await run(answer, candidates=candidates)
+    assert {c.text: {s.value for s in found.scores[c.id]} for c in candidates} == {t: {v} for t, v in said.items()}
+
+
+async def test_both_sides_of_a_repair_are_shown_alike() -> None:
+    rewrite = Rewrite(original=TALK_A, text="I pay.", reason="contradicts_stance", kept=True, fault="", request="r")
+    (mended,) = make_candidates(["I pay."])
+    mended = replace(mended, findings=Findings(rewrites=(rewrite,)))
+    before = replace(mended, id="d000001-a1-before", text=TALK_A)
+    dropped = replace(
+        before, id="d000001-a2", findings=Findings(rewrites=(rewrite.model_copy(update={"kept": False}),))
+    )
+    _, (fake,) = await run(good_by_number, candidates=[mended, before, dropped])
+    for request in fake.requests:
+        lines = re.findall(r"^\d\. .* Answered: (.*)$", request.messages[1]["content"], re.MULTILINE)
+        assert sorted(lines) == sorted(['"I pay."', f'"{TALK_A}"', f'[1] [2] "{BEGUN} ..."'])
 
 
 async def test_the_scope_of_every_profile_serves_as_an_audience() -> None:

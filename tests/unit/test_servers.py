@@ -18,7 +18,7 @@ import pytest
 from culturepark.cli import setup
 from culturepark.errors import ConfigError, EndpointError, MissingPartError
 from culturepark.llm import guard, servers
-from culturepark.llm.servers import ManagedServer
+from culturepark.llm.managed import ManagedServer, describe_exit, pick_port
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
@@ -302,7 +302,7 @@ async def test_a_command_that_does_not_exist_is_one_line(tmp_path: Path) -> None
 
 
 async def test_another_servers_answer_on_the_port_does_not_count(tmp_path: Path) -> None:
-    port = servers.pick_port()
+    port = pick_port()
     code = (
         "import http.server\n"
         "class H(http.server.BaseHTTPRequestHandler):\n"
@@ -381,7 +381,7 @@ def test_the_guard_passes_on_how_the_command_ended(code: str, expected: int) -> 
     command = [sys.executable, "-P", guard.__file__, sys.executable, "-c", code]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as child:
         assert child.wait(20) == expected
-    assert ("memory" in servers.describe_exit(expected)) == (expected == 137)
+    assert ("memory" in describe_exit(expected)) == (expected == 137)
 
 
 def test_the_guard_names_a_command_that_is_not_there(tmp_path: Path) -> None:

@@ -158,10 +158,19 @@ class NearCopies:
 
     def find(self, text: str, tag: str) -> tuple[str, float] | None:
         """The id of the most alike earlier text and their Jaccard, if it reaches the threshold; ties: the first."""
+        found = self._compare(text, tag)
+        return (self._read(found[0][1]).id, -found[0][0]) if found else None
+
+    def find_all(self, text: str, tag: str) -> list[str]:
+        """The ids of all that reach the threshold, the nearest first; eight at most, those most alike by sketch."""
+        return [self._read(number).id for _, number in self._compare(text, tag)]
+
+    def _compare(self, text: str, tag: str) -> list[tuple[float, int]]:
+        """Of the proposed texts those that reach the threshold: less their Jaccard, and number; in this order."""
         spelling, sketch = self._prepare(text, tag)
         if not spelling.line:
-            return None
-        best, likeness = -1, 0.0
+            return []
+        reached: list[tuple[float, int]] = []
         own = set(_cut(spelling.line, spelling.deciding))
         for number in self._propose(sketch):
             row = self._read(number)
@@ -170,11 +179,9 @@ class NearCopies:
             other = set(_cut(row.line.decode("utf-8"), spelling.deciding))
             shared = len(own & other)
             jaccard = shared / (len(own) + len(other) - shared)
-            if jaccard < self.threshold - _LENIENCE * min(1.0, _BRIEF / max(len(own), len(other))):
-                continue
-            if jaccard > likeness or (jaccard == likeness and number < best):
-                best, likeness = number, jaccard
-        return (self._read(best).id, likeness) if best >= 0 else None
+            if jaccard > 0 and jaccard >= self.threshold - _LENIENCE * min(1.0, _BRIEF / max(len(own), len(other))):
+                reached.append((-jaccard, number))
+        return sorted(reached)
 
     def _read(self, number: int) -> Row:
         if number < self._base:
