@@ -116,7 +116,8 @@ def configure(task: Task) -> Any:
     """The configuration of a run with about as many planned talks as the task wants."""
     from culturepark.config import build_config
 
-    given = {"cultures": "arab,korean", "style": "cross", "turns": 6, "model": MODEL, "base_url": task.url}
+    given = {"cultures": "arab,korean", "style": "cross", "turns": 6, "model": MODEL}
+    given |= {"engine": "mock", "model": "mock"} if task.url == "mock" else {"base_url": task.url}
     given |= {"n": task.dialogues * 8, "concurrency": task.in_flight, "workers": task.workers, "encoder": "none"}
     given |= {"output_dir": str(Path(task.folder) / f"run-{time.monotonic_ns()}"), "progress": "none", "adapt": False}
     return build_config(given)
@@ -224,8 +225,6 @@ async def generate_default(task: Task) -> Figures:
     from culturepark.runs.progress import open_display
 
     config = configure(task).model_copy(update={"n": task.dialogues * 5, "encoder": "auto", "adapt": True})
-    if task.url == "mock":
-        config = config.model_copy(update={"engine": "mock", "base_url": None, "model": "mock"})
     cpu, began = measure_cpu(), time.monotonic()
     run = await execute(config, open_display(config))
     counts = run.counts()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 SHARD = 500  # talks whose replies share one log file
+_PLANNED = 10**12  # more than any run has talks
 
 
 class Order:
     """Positions of the talks that are open, by dialogue id.
 
-    While talks are left to begin, the oldest goes first, so that dialogues end early and the server finds their
-    beginnings in its cache. Once all are begun (``ending``), the one with the fewest calls behind it goes first, so
-    that all end together and no slot stays idle while one last talk takes its turns.
+    While many talks are left to begin, the oldest goes first, so that dialogues end early and the server finds their
+    beginnings in its cache. From when the last ones begin (``ending``), the one with the fewest steps behind it goes
+    first, so that all end together and no slot stays idle while one last talk takes its turns; what waited before
+    that goes before them. A step that is asked for again is none: such a talk has as much before it as the others.
     """
 
     def __init__(self) -> None:
@@ -33,12 +35,12 @@ class Order:
         return self._positions[_dialogue_of(key)] // SHARD
 
     def rank_of(self, key: str) -> int:
-        """The smaller, the sooner a call should go out; counts the call."""
-        dialogue = _dialogue_of(key)
+        """The smaller, the sooner a call should go out; counts the step."""
+        dialogue, _, step = key.partition("/")
         asked = self._asked.get(dialogue, 0)
-        if dialogue in self._asked:
+        if dialogue in self._asked and not step.endswith("-again") and "-mend" not in step:
             self._asked[dialogue] = asked + 1
-        return asked if self.ending else self._positions.get(dialogue, 0)
+        return asked if self.ending else self._positions.get(dialogue, 0) - _PLANNED
 
 
 def _dialogue_of(key: str) -> str:

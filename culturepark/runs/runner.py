@@ -136,14 +136,18 @@ class Runner:
         self._begun_again += 1
         return len(self._planned) + self._begun_again - 1, self._replacements.popleft()
 
+    @property
+    def _is_near_end(self) -> bool:
+        """May all planned talks that are left begin now?"""
+        return len(self._planned) - self._begun <= self._most_open - self._open_talks
+
     def _begin(self) -> tuple[int, Slot] | None:
         """The next talk that may begin now, if any.
 
         While many planned talks are left, they come first. Towards the end replacements do: each is a chain of a
         dozen calls, and begun last they would keep the run waiting with idle slots.
         """
-        left = len(self._planned) - self._begun
-        near = left <= self._most_open - self._open_talks
+        left, near = len(self._planned) - self._begun, self._is_near_end
         if self.progress.open >= (self._most_open if near else self._open_talks):
             return None
         committed = self.counts.dialogues
@@ -265,8 +269,8 @@ class Runner:
                 self._wake()
                 position = self._ready.popleft()
                 return position, *self._screened.pop(position)
+            self.order.ending = self._is_near_end
             begun = self._begin()
-            self.order.ending = self._begun == len(self._planned)
             if begun is not None:
                 self._wake()
                 self.order.open(begun[1].id, begun[0])
