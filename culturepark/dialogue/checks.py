@@ -128,22 +128,23 @@ def speaks_as(name: str, text: str) -> bool:
 def shares_run(text: str, others: Sequence[str], length: int) -> bool:
     """Does a text share ``length`` words in a row with one of the others?"""
     found = words(text)
-    # Every run of that length holds one whole block of half of it, cut at fixed places: look for those first.
+    # Every run of that length holds one whole block of half of it, cut at fixed places: look for those first, and
+    # before them for the longest word of each, which says most.
     half = (length + 1) // 2
-    blocks = [(i, " ".join(found[i : i + half])) for i in range(0, len(found) - half + 1, half)]
+    starts = range(0, len(found) - half + 1, half)
+    telling = [(max(found[i : i + half], key=len), i) for i in starts]
     for other in others:
-        known = _list_runs(other, half)
-        for i, block in blocks:
-            if block in known:
-                whole = f" {' '.join(words(other))} "
-                starts = range(max(0, i + half - length), min(i, len(found) - length) + 1)
-                if any(f" {' '.join(found[k : k + length])} " in whole for k in starts):
+        known, whole = _index_words(other)
+        for word, i in telling:
+            if word in known and f" {' '.join(found[i : i + half])} " in whole:
+                places = range(max(0, i + half - length), min(i, len(found) - length) + 1)
+                if any(f" {' '.join(found[k : k + length])} " in whole for k in places):
                     return True
     return False
 
 
 @lru_cache(maxsize=2048)
-def _list_runs(text: str, length: int) -> frozenset[str]:
-    """All runs of so many words in a text."""
+def _index_words(text: str) -> tuple[frozenset[str], str]:
+    """The different words of a text, and all of them in a row."""
     found = words(text)
-    return frozenset([" ".join(found[i : i + length]) for i in range(len(found) - length + 1)])
+    return frozenset(found), f" {' '.join(found)} "
