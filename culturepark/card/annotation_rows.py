@@ -78,8 +78,10 @@ def check_version(card: Card) -> Answer:
     if not card.has_section(*CHANGES):
         missing.append("changes")
     maintainer = re.search(r"maintain\w*\W[^\n]*", text, re.IGNORECASE)
-    if not maintainer or is_placeholder(maintainer[0]):
+    if not maintainer:
         missing.append("maintainer (--contact or --authors)")
+    elif is_placeholder(maintainer[0]):
+        missing.append("maintainer (what stands there is a placeholder; --contact or --authors)")
     return (
         fail_row(f"not told: {', '.join(missing)}")
         if missing

@@ -132,6 +132,7 @@ FAULTS: list[tuple[str, str, Callable[[Path], None]]] = [
     ("N3", "put together", swap(r"(mean|min) at (most|least)|kept if|(?i:mean score)", "x")),
     ("R1", "next review", swap(r"\| next review .*\n")),
     ("R1", "maintainer", swap(r"\| maintainer .*\n|and maintainer")),
+    ("R1", "placeholder", swap(r"data@cultures\.org", "you@example.com")),
     ("R1", "changes", cut("Changes")),
     ("R2", "no years", swap(r"\b20\d\d\b", "then")),
     ("P1", "citation file", lambda folder: [cut("Citation")(folder), (folder / "CITATION.cff").unlink()][-1]),
