@@ -1,4 +1,4 @@
-"""The lock of a run folder: it ends with the process that holds it, however that ends."""
+"""The lock of a folder that is worked on: it ends with the process that holds it, however that ends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from culturepark.errors import ConfigError, DataError
 from culturepark.files import describe_fault
 
 
-def take_lock(path: Path) -> IO[bytes]:
+def take_lock(path: Path, what: str = "run", flag: str = "--output-dir") -> IO[bytes]:
     """Take an advisory lock and write into its file who holds it; a dead process holds none.
 
     Raises ``ConfigError`` naming the process that holds it, and ``DataError`` when the folder cannot be written.
@@ -21,7 +21,7 @@ def take_lock(path: Path) -> IO[bytes]:
     except IsADirectoryError as error:
         raise DataError(f"{path}: is a folder where the lock should be; remove it") from error
     except OSError as error:
-        raise DataError(f"{path.parent}: {describe_fault(error)}; choose another --output-dir") from error
+        raise DataError(f"{path.parent}: {describe_fault(error)}; choose another {flag}") from error
     try:
         import fcntl
 
@@ -32,7 +32,7 @@ def take_lock(path: Path) -> IO[bytes]:
         holder = _read_holder(file)
         file.close()
         raise ConfigError(
-            f"{path.parent}: another process is working on this run{holder}; wait for it or choose another --output-dir"
+            f"{path.parent}: another process is working on this {what}{holder}; wait for it or choose another {flag}"
         ) from error
     except OSError:  # a file system without locks: likewise
         return file

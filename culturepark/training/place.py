@@ -12,10 +12,11 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from culturepark.errors import ConfigError, DataError
 from culturepark.files import replace_file
+from culturepark.runs.lock import take_lock
 
 RECORD = "training.json"
 WORK = "work"
@@ -23,17 +24,21 @@ _KEPT = ("*/checkpoint-*", "sft-done", "new")  # in there: worth going on from
 
 
 class Place:
-    """One folder for one training of one identity (a hash of what decides its result)."""
+    """One folder for one training of one identity (a hash of what decides its result), by one process at a time."""
 
     def __init__(self, folder: Path, identity: str) -> None:
         self.folder, self.work, self._identity = folder, folder / WORK, identity
+        self._lock: IO[bytes] | None = None
         self._made = [f for f in (folder, *folder.parents) if not f.exists()]
 
     def read_record(self, restart: bool) -> dict[str, Any] | None:
         """The facts of a finished training of this identity; refuses a folder of another one unless ``restart``."""
         record, begun = self.folder / RECORD, self.work / "identity"
+        if self.work.is_dir():
+            self._hold()
         if restart:
             shutil.rmtree(self.work, ignore_errors=True)
+            self.close()
             return None
         try:
             if begun.exists() and begun.read_text(encoding="utf-8") != self._identity:
@@ -56,13 +61,24 @@ class Place:
     def begin(self) -> None:
         """Write down that this training is under way. Raises ``OSError``."""
         self.work.mkdir(parents=True, exist_ok=True)
+        self._hold()
         if not (self.folder / RECORD).exists():
             self._write_record(self.folder, {"state": "running"})
         replace_file(self.work / "identity", self._identity)
 
+    def close(self) -> None:
+        """Let others work here."""
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            lock.close()
+
+    def _hold(self) -> None:
+        if self._lock is None:
+            self._lock = take_lock(self.work / ".lock", "training", "-o")
+
     def give_up(self) -> None:
         """After a failure: leave no trace where nothing was learnt yet, so that a mended command may begin here."""
-        if any(next(self.work.glob(pattern), None) for pattern in _KEPT):
+        if self._lock is None or any(next(self.work.glob(pattern), None) for pattern in _KEPT):
             return
         shutil.rmtree(self.work, ignore_errors=True)
         with contextlib.suppress(OSError, ValueError):

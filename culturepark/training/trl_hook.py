@@ -66,10 +66,16 @@ class Training:
         """Train, unless it is done already, and write everything down."""
         rows = read_rows(self._run, self._culture, self._settings, self._warn)
         place = Place(self._folder, self._identify(rows))
-        done = place.read_record(self._settings.restart)
-        if done:
-            self._say(f"{self._label}: is trained already, in {self._folder}; --restart trains anew")
-            return TrainResult(self._culture, self._folder, done)
+        try:
+            done = place.read_record(self._settings.restart)
+            if done:
+                self._say(f"{self._label}: is trained already, in {self._folder}; --restart trains anew")
+                return TrainResult(self._culture, self._folder, done)
+            return self._train(rows, place)
+        finally:
+            place.close()
+
+    def _train(self, rows: Rows, place: Place) -> TrainResult:
         try:
             with explaining_failures(self._folder), warnings.catch_warnings():
                 warnings.simplefilter("ignore", FutureWarning)  # what TRL still uses of transformers

@@ -12,6 +12,7 @@ import pytest
 
 from culturepark.errors import ConfigError, DataError
 from culturepark.runs.folder import Run
+from culturepark.runs.lock import take_lock
 from culturepark.training import lora, place, trl_hook
 from culturepark.training.callbacks import make_progress
 from culturepark.training.train import train
@@ -110,6 +111,16 @@ def test_another_training_never_replaces_one_unasked(trained: Path, run: Run, ti
     with pytest.raises(ConfigError, match="other settings or data.*--restart"):
         train(run, base_model=tiny, output_dir=str(trained), **{**FAST, "max_steps": 5})
     assert (trained / "training.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_two_processes_do_not_train_into_one_folder(run: Run, tiny: str, tmp_path: Path, restart: bool) -> None:
+    work = tmp_path / "arab" / "work"
+    (work / "sft").mkdir(parents=True)
+    (work / "identity").write_text("of the other one")
+    with take_lock(work / ".lock", "training"), pytest.raises(ConfigError, match="another process .* this training"):
+        train(run, base_model=tiny, output_dir=str(tmp_path / "arab"), restart=restart, **FAST)
+    assert sorted(p.name for p in work.iterdir()) == [".lock", "identity", "sft"]
 
 
 class Killed(BaseException):
