@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -48,8 +47,3 @@ def fail_row(what: str) -> Answer:
 def list_missing(card: Card, wanted: dict[str, str], *headings: str) -> list[str]:
     """The names whose pattern is found nowhere in the sections of such headings."""
     return [name for name, pattern in wanted.items() if not card.find(pattern, *headings)]
-
-
-def has_number(text: str) -> bool:
-    """Is there a figure in it?"""
-    return bool(re.search(r"\d", text))

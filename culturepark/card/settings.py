@@ -56,7 +56,7 @@ def read_settings(folder: Path) -> Settings:
     Raises ``DataError`` for a licence nobody knows.
     """
     head, _ = split_card(read_text(folder / "README.md"))
-    citation = _parse(read_text(folder / "CITATION.cff"))
+    citation = read_citation(folder)
     licence = None
     if isinstance(head.get("license"), str) and head["license"] != "unknown":
         try:
@@ -75,6 +75,11 @@ def read_settings(folder: Path) -> Settings:
         title=flatten(head.get("pretty_name") or "", _LONGEST),
         authors=tuple(flatten(n, _LONGEST) for n in names if n and n != NOBODY),
     )
+
+
+def read_citation(folder: Path) -> dict[str, Any]:
+    """The citation file as a mapping; empty where there is none that can be read. Raises ``DataError``."""
+    return _parse(read_text(folder / "CITATION.cff"))
 
 
 def split_card(text: str) -> tuple[dict[str, Any], str]:

@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import yaml
-
 from culturepark.card.body import write_body
 from culturepark.card.citation import write_cff
 from culturepark.card.croissant import write_croissant
 from culturepark.card.facts import Facts, gather_facts
 from culturepark.card.metadata import dump_metadata, make_metadata
 from culturepark.card.notes import MADE, read_notes
-from culturepark.card.settings import read_text, settle, split_card
+from culturepark.card.settings import read_citation, read_text, settle, split_card
 from culturepark.card.text import strip_secrets
 from culturepark.errors import ConfigError, DataError
 from culturepark.export.front import put_configs
@@ -62,7 +60,7 @@ def write_card(
     if export is not None:
         text = put_configs(text, export, in_run)
     files = {
-        "CITATION.cff": strip_secrets(write_cff(facts, settings, _read_cff(folder))),
+        "CITATION.cff": strip_secrets(write_cff(facts, settings, read_citation(folder))),
         "croissant.json": strip_secrets(write_croissant(folder, facts, settings)),
         "README.md": text,
     }
@@ -79,11 +77,3 @@ def name_dataset(facts: Facts) -> str:
     names = [facts.profiles[c].name if c in facts.profiles else c for c in sorted(facts.cultures)]
     shown = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
     return f"{_UNNAMED}{shown}"
-
-
-def _read_cff(folder: Path) -> dict[str, object]:
-    try:
-        found = yaml.safe_load(read_text(folder / "CITATION.cff"))
-    except yaml.YAMLError:
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from culturepark.errors import ConfigError
 from culturepark.export.records import Export, read_export
-from culturepark.export.splits import By, SplitSettings
+from culturepark.export.splits import By, SplitSettings, sort_countries
 from culturepark.runs.folder import Run
 
 
@@ -43,7 +43,7 @@ def choose_settings(
     if own is not None:
         return read_settings(own)
     if "held_out" in asked:
-        asked["held_out"] = tuple(sorted({str(country).upper() for country in held_out or ()}))
+        asked["held_out"] = sort_countries(held_out or ())
     return SplitSettings(**asked)  # type: ignore[arg-type]
 
 

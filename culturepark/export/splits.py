@@ -7,7 +7,7 @@ the same members, whatever is exported; a run that has grown since is split anew
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -52,6 +52,11 @@ class SplitSettings:
             raise ConfigError("held-out countries and 'by: country' belong together; give both or none")
 
 
+def sort_countries(codes: Iterable[str]) -> tuple[str, ...]:
+    """Country codes as the settings hold them, however they were written."""
+    return tuple(sorted({str(code).upper() for code in codes}))
+
+
 @dataclass(frozen=True)
 class Splits:
     """The split of each sample of a run. ``by`` is what was held out; ``remarks`` say what was not as wanted."""
@@ -93,7 +98,7 @@ def assign_splits(
 
     Raises ``ConfigError`` for settings that cannot be, such as a held-out country that the run does not have.
     """
-    settings = SplitSettings(by, seed, validation, test, tuple(sorted({c.upper() for c in held_out})))
+    settings = SplitSettings(by, seed, validation, test, sort_countries(held_out))
     settings.check()
     key, stamp = (str(run.path.resolve()), settings), _stamp(run)
     if key in _MADE and _MADE[key][0] == stamp:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from array import array
 from collections import Counter
@@ -14,6 +13,7 @@ from culturepark.files import dump_line
 from culturepark.language import words
 from culturepark.records import Sample
 from culturepark.refine.seen import SeenNumbers
+from culturepark.refine.stages.near_copies import hash_words
 from culturepark.refine.stages.semantic_copies import Place
 from culturepark.runs.journal import RunFolder
 from culturepark.runs.recall import Recall, Stretch
@@ -157,4 +157,4 @@ class Memory:
 
 def text_hash(text: str) -> int:
     """64 bits over the words of a text, in lower case and without punctuation."""
-    return int.from_bytes(hashlib.blake2b(" ".join(words(text)).encode(), digest_size=8).digest(), "big")
+    return hash_words(words(text))

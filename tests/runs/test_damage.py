@@ -45,7 +45,33 @@ def calm(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def half(calm: Path) -> Path:
     """The same run stopped half-way, with one more reply in its log than its commits needed."""
     path = calm.parent / "half"
-    write, left = RunFolder.write, [2]
+    stop_after(path, 2)
+    assert load_run(path).counts().dialogues == 2
+    return path
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Keys of all calls that reach the model."""
+    keys: list[str] = []
+    note_calls(monkeypatch, keys)
+    return keys
+
+
+def note_calls(patch: pytest.MonkeyPatch, keys: list[str]) -> None:
+    """Add the key of each call that reaches the model."""
+    real = ScriptedClient.reply
+
+    async def reply(self: ScriptedClient, request: Request) -> Reply:
+        keys.append(request.key)
+        return await real(self, request)
+
+    patch.setattr(ScriptedClient, "reply", reply)
+
+
+def stop_after(path: Path, talks: int) -> None:
+    """Begin the run and let the disk be full after so many of its talks."""
+    write, left = RunFolder.write, [talks]
 
     def fail(self: RunFolder, commit: Any) -> dict[str, Any]:
         left[0] -= 1
@@ -56,22 +82,6 @@ def half(calm: Path) -> Path:
     with pytest.MonkeyPatch.context() as patch, pytest.raises(DataError, match="disk is full"):
         patch.setattr(RunFolder, "write", fail)
         culturepark.generate(output_dir=str(path), concurrency=1, **SETTINGS)
-    assert load_run(path).counts().dialogues == 2
-    return path
-
-
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Keys of all calls that reach the model."""
-    keys: list[str] = []
-    real = ScriptedClient.reply
-
-    async def reply(self: ScriptedClient, request: Request) -> Reply:
-        keys.append(request.key)
-        return await real(self, request)
-
-    monkeypatch.setattr(ScriptedClient, "reply", reply)
-    return keys
 
 
 def copy(source: Path, folder: Path) -> Path:

@@ -15,13 +15,10 @@ import pytest
 
 import culturepark
 from culturepark.errors import DataError
-from culturepark.llm.base import Reply, Request
-from culturepark.llm.scripted import ScriptedClient
 from culturepark.llm.spend import read_spend, sum_up
 from culturepark.runs import journal, order, runner
 from culturepark.runs.journal import RunFolder
-from tests.books import check_books
-from tests.runs.test_damage import FILES, SETTINGS
+from tests.runs.test_damage import FILES, SETTINGS, note_calls, run_again, same, stop_after
 
 NAMES = (
     *FILES,
@@ -101,17 +98,7 @@ def calm(parts: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def half(calm: Path) -> Path:
     """The same run ended after three of its talks, which lie in two reply files."""
     path = calm.parent / "half"
-    write, left = RunFolder.write, [3]
-
-    def fail(self: RunFolder, commit: Any) -> dict[str, Any]:
-        left[0] -= 1
-        if left[0] < 0:
-            raise DataError("the disk is full")
-        return write(self, commit)
-
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(DataError, match="disk is full"):
-        patch.setattr(RunFolder, "write", fail)
-        culturepark.generate(output_dir=str(path), concurrency=1, **SETTINGS)
+    stop_after(path, 3)
     for name in NAMES:
         assert (path / name).is_file(), name
     return path
@@ -127,19 +114,11 @@ class Trial:
 
     def resume(self) -> str:
         """Run the same command again; returns what the screen said."""
-        real, asked = ScriptedClient.reply, self.asked
-
-        async def reply(client: ScriptedClient, request: Request) -> Reply:
-            asked.append(request.key)
-            return await real(client, request)
-
         self._capsys.readouterr()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(ScriptedClient, "reply", reply)
-            run = culturepark.generate(output_dir=str(self.path), progress="plain", **SETTINGS)
-        for name in FILES:
-            assert (self.path / name).read_bytes() == (self.calm / name).read_bytes(), name
-        check_books(run)
+            note_calls(patch, self.asked)
+            run_again(self.path)
+        same(self.path, self.calm)
         return self._capsys.readouterr().err
 
     def count_booked(self) -> int:
