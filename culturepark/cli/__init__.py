@@ -6,6 +6,7 @@ Nothing heavy is imported here; each command's module is imported when it runs.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from culturepark.cli.push_flags import PUSH_FLAGS, add_push_flags, add_push_to_h
 from culturepark.cli.train_flags import TRAIN_FLAGS, add_then_flag, add_train_flags
 from culturepark.errors import CultureParkError
 from culturepark.files import nearest
+from culturepark.runs.outlet import open_outlet
 from culturepark.version import __version__
 
 EPILOG = """\
@@ -72,11 +74,14 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and end with 2."""
-        wrong = message.removeprefix("unrecognized arguments: ").split()[0] if "unrecognized" in message else ""
+        words = message.removeprefix("unrecognized arguments: ").split() if "unrecognized" in message else []
+        wrong = next((word for word in words if word.startswith("-")), "")
         flag = wrong.split("=")[0]
         hint = nearest(flag, _all_flags()) if flag.startswith("--") else ""
         hint = " (a flag of other commands)" if flag in _all_flags() else hint
         command = next((a for a in sys.argv[1:2] if a in COMMANDS), "")
+        if flag:  # what follows an unknown flag, such as --api-key, may be a secret
+            message = f"unrecognized arguments: {flag}"
         shown = "".join(c for c in message if c.isprintable())
         self.exit(2, f"culturepark: {shown}{hint}; see: {' '.join(filter(None, ('culturepark', command, '--help')))}\n")
 
@@ -149,6 +154,11 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
+    with contextlib.redirect_stderr(open_outlet(sys.stderr)):
+        return _run(arguments)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     options = build_parser().parse_args(arguments)
     module, function, _ = COMMANDS[options.command]
     try:
@@ -159,9 +169,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("culturepark: interrupted", file=sys.stderr)
         return 130
+    except MemoryError:
+        hint = "lower --concurrency or --workers; a run goes on with the same command"
+        print(f"culturepark: the memory is used up: {hint}", file=sys.stderr)
+        return 1
     except BrokenPipeError:  # the reader of our output went away, as in 'culturepark topics | head'
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        print(f"culturepark: {error.filename or 'a file'}: {error.strerror}", file=sys.stderr)
+        print(f"culturepark: {error.filename or 'the output'}: {error.strerror}", file=sys.stderr)
         return 3

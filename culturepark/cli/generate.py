@@ -102,7 +102,7 @@ def print_plan(prepared: Prepared) -> None:
         print(f"  {culture}: {sum(cells.values())} samples, {topics} topics, {len(cells)} topic x answer cells")
     for remark in plan.remarks:
         print(f"  {remark}")
-    print(f"Calls: at most about {calls} if nothing is rejected ({calls / config.n:.2f} per sample)")
+    print(f"Calls: about {calls} if nothing is rejected ({calls / config.n:.2f} per sample)")
     print(f"Ceiling: {prepared.max_candidates} candidates")
     print(f"Folder: {prepared.path if config.output_dir or config.model else 'outputs/...'}")
 

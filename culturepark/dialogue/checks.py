@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
+from culturepark.dialogue.repetition import shares_run
 from culturepark.language import LanguagePack, is_wrong_language, split_sentences, words
 from culturepark.language.phrases import fold
 from culturepark.llm.base import Reply
@@ -123,28 +122,3 @@ def speaks_as(name: str, text: str) -> bool:
         return False
     begins, aside = r"(?:^|\n|[.!?\u2026\"\u201d)]\s)\W{0,6}", r"\W{0,3}(?:\([^)\n]{1,40}\)\W{0,2})?"
     return bool(re.search(rf"{begins}{re.escape(name)}{aside}\s*[:\uff1a]", text, re.IGNORECASE))
-
-
-def shares_run(text: str, others: Sequence[str], length: int) -> bool:
-    """Does a text share ``length`` words in a row with one of the others?"""
-    found = words(text)
-    # Every run of that length holds one whole block of half of it, cut at fixed places: look for those first, and
-    # before them for the longest word of each, which says most.
-    half = (length + 1) // 2
-    starts = range(0, len(found) - half + 1, half)
-    telling = [(max(found[i : i + half], key=len), i) for i in starts]
-    for other in others:
-        known, whole = _index_words(other)
-        for word, i in telling:
-            if word in known and f" {' '.join(found[i : i + half])} " in whole:
-                places = range(max(0, i + half - length), min(i, len(found) - length) + 1)
-                if any(f" {' '.join(found[k : k + length])} " in whole for k in places):
-                    return True
-    return False
-
-
-@lru_cache(maxsize=2048)
-def _index_words(text: str) -> tuple[frozenset[str], str]:
-    """The different words of a text, and all of them in a row."""
-    found = words(text)
-    return frozenset(found), f" {' '.join(found)} "

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from culturepark.culture.scenarios import Topic
+from culturepark.dialogue.repetition import hash_triples
 from culturepark.language import LanguagePack, load_language, words
 from culturepark.records import Persona, Turn
 
@@ -41,12 +42,12 @@ def repeats(turns: Sequence[Turn], threshold: float = 0.5, own_view: str = "") -
     Two people may hold the same view in the same words: it counts only where the speaker said it before.
     """
     text, speaker = turns[-1].text, turns[-1].speaker
-    whole = _triples(text)
-    rest = _triples(text.replace(own_view, " . ")) if own_view else whole
+    whole = hash_triples(text)
+    rest = hash_triples(text.replace(own_view, " . ")) if own_view else whole
 
     def shares(turn: Turn) -> bool:
         last = whole if turn.speaker == speaker else rest
-        return bool(last) and len(last & _triples(turn.text)) / len(last) >= threshold
+        return bool(last) and len(last & hash_triples(turn.text)) / len(last) >= threshold
 
     return any(shares(turn) for turn in turns[:-1])
 
@@ -83,9 +84,3 @@ def collapses(
         language.opens_with("agreement_openings", t.text) and not language.find("contrast", t.text)
         for t in turns[-stretch:]
     )
-
-
-@lru_cache(maxsize=1024)
-def _triples(text: str) -> frozenset[tuple[str, ...]]:
-    found = words(text)
-    return frozenset(zip(found, found[1:], found[2:], strict=False))

@@ -77,7 +77,8 @@ def is_wrong_language(text: str, pack: LanguagePack) -> bool:
     found, known = words(text), _telling_words(pack.id)
     count = len(found) / (2 if pack.unspaced else 1)
     # At least so many words tell that are written small, and names are among the others: most texts end here.
-    if count < _TOO_SHORT or sum([t.strip(_EDGES) in known for t in text.split()]) >= 0.25 * len(found):
+    small = [t.strip(_EDGES) for t in text.split()]
+    if count < _TOO_SHORT or sum(map(known.__contains__, small)) >= 0.25 * len(found):
         return False
     text = _drop_names(text)
     found = words(text)

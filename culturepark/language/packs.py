@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, field_validator
 
 from culturepark.errors import DataError
 from culturepark.files import load_yaml_model
+from culturepark.language.literals import Literals
 from culturepark.language.phrases import Phrases
 from culturepark.language.scripts import SCRIPTS
 from culturepark.language.spelling import MARKS, straighten, words
@@ -71,7 +72,12 @@ class LanguagePack(BaseModel):
     @cached_property
     def patterns(self) -> dict[str, Phrases]:
         """The compiled phrases of each kind; an empty kind matches nothing."""
-        return {kind: Phrases(map(self._prepare, getattr(self, kind))) for kind in _KINDS}
+        return {kind: Phrases(map(self._prepare, getattr(self, kind)), self.literals) for kind in _KINDS}
+
+    @cached_property
+    def literals(self) -> Literals:
+        """Looks for what the patterns need, and for what others who ask about the same texts add."""
+        return Literals()
 
     @cached_property
     def _breaks(self) -> re.Pattern[str]:

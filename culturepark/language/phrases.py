@@ -1,7 +1,7 @@
 """Many patterns searched as one, cheaply: what a pattern must contain is looked for before the pattern is tried.
 
-From the parse tree of each pattern come sets of literals of which one must occur in every match; plain
-substring tests on the folded text then rule out most patterns. Results are those of one big alternation.
+From the parse tree of each pattern come sets of literals of which one must occur in every match; one pass over the
+folded text for the literals of all patterns then rules out most of them. Results are those of one big alternation.
 """
 
 from __future__ import annotations
@@ -14,23 +14,39 @@ from functools import lru_cache
 from itertools import product
 from typing import Any
 
+from culturepark.language.literals import Literals
+
 _LIMITS = (6, 64)  # how many literals may come of a sequence before it is cut: few short ones, or many long ones
 _CLAUSES = 3
 Clause = tuple[str, ...]
+Needs = tuple[frozenset[str], ...]  # of each set of literals one must be in a text
 
 
 @dataclass(frozen=True, slots=True)
 class _Phrase:
     pattern: re.Pattern[str]
-    needs: tuple[Clause, ...]
+    needs: Needs
 
 
 class Phrases:
-    """Patterns matched without regard to case; of two that begin at one place the earlier in the list wins."""
+    """Patterns matched without regard to case; of two that begin at one place the earlier in the list wins.
 
-    def __init__(self, patterns: Iterable[str]) -> None:
-        single = (one for p in patterns for one in split_alternatives(p))
-        self._phrases = tuple(_Phrase(re.compile(p, re.IGNORECASE), read_needs(p)) for p in single)
+    Those that are asked about the same texts share their ``literals``.
+    """
+
+    def __init__(self, patterns: Iterable[str], literals: Literals | None = None) -> None:
+        self._literals = literals = literals or Literals()
+        single = [one for p in patterns for one in split_alternatives(p)]
+        needs = [add_needs(p, literals) for p in single]
+        compiled = (re.compile(p, re.IGNORECASE) for p in single)
+        self._phrases = tuple(_Phrase(p, n) for p, n in zip(compiled, needs, strict=True))
+        # By each literal of a phrase's most telling set; phrases without a set are always tried.
+        self._told_by: dict[str, list[int]] = {}
+        self._untold = [k for k, n in enumerate(needs) if not n]
+        for k, clauses in enumerate(needs):
+            for literal in clauses[0] if clauses else ():
+                self._told_by.setdefault(literal, []).append(k)
+        self._telling = frozenset(self._told_by)
         # One text is asked about as a turn, as a claim, beside a claim and once more when a run is measured.
         self.find = lru_cache(maxsize=2048)(self._find)
 
@@ -49,7 +65,8 @@ class Phrases:
 
     def scan(self, text: str) -> Iterator[re.Match[str]]:
         """Matches from left to right that do not overlap."""
-        found = [m for p in self._list_possible(fold(text)) if (m := p.pattern.search(text))]
+        possible = self._list_possible(fold(text))
+        found = [m for p in possible if (m := p.pattern.search(text))] if possible else []
         while found:
             first = min(found, key=re.Match.start)
             yield first
@@ -61,27 +78,27 @@ class Phrases:
             ]
 
     def _list_possible(self, folded: str) -> list[_Phrase]:
-        """Phrases whose every set of literals has one in the text; written out, since nothing is asked as often."""
-        possible = []
-        for phrase in self._phrases:
-            for clause in phrase.needs:
-                for literal in clause:
-                    if literal in folded:
-                        break
-                else:
-                    break
-            else:
-                possible.append(phrase)
-        return possible
+        """Phrases whose every set of literals has one in the text."""
+        found = self._literals.find(folded)
+        if not self._untold and found.isdisjoint(self._telling):
+            return []
+        places = {k for literal in found & self._telling for k in self._told_by[literal]}
+        possible = (self._phrases[k] for k in sorted(places.union(self._untold)))
+        return [p for p in possible if are_met(p.needs, found)]
 
     def begin(self, text: str) -> bool:
         """Does one of the patterns match at the beginning of the text?"""
         return any(p.pattern.match(text) for p in self._phrases)
 
 
-def may_match(needs: Iterable[Clause], folded: str) -> bool:
-    """Has the folded text one literal of every set?"""
-    return all(any(literal in folded for literal in clause) for clause in needs)
+def add_needs(pattern: str, literals: Literals) -> Needs:
+    """What a text must hold for a pattern to match it; ``literals`` will look for that."""
+    return tuple(map(literals.add, read_needs(pattern)))
+
+
+def are_met(needs: Needs, found: frozenset[str]) -> bool:
+    """Is one literal of every set among those found in a text?"""
+    return not any(map(found.isdisjoint, needs))
 
 
 _TOKEN = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|.", re.DOTALL)

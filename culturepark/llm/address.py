@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
-from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, unquote_plus, urlsplit, urlunsplit
 
 from culturepark.errors import ConfigError
+
+_SHORTEST = 8  # what is shorter may stand in a reply by chance
 
 
 def split_base(base_url: str) -> tuple[str, str]:
@@ -29,14 +31,29 @@ def make_headers(base: str, userinfo: str, key: str) -> tuple[dict[str, str], tu
     if not (key.isascii() and key.isprintable()):
         hint = "set it again in the variable named by --api-key-env"
         raise ConfigError(f"the API key holds characters that no key has: {hint}")
-    secrets = [value for _, value in parse_qsl(urlsplit(base).query)]
+    query = urlsplit(base).query
+    raw = [part.partition("=")[2] for part in query.split("&")]  # as a server repeats the address it was asked at
+    secrets = [*raw, *(value for _, value in parse_qsl(query))]
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
     if userinfo:
         token = base64.b64encode(unquote(userinfo).encode()).decode()
         headers["Authorization"] = f"Basic {token}"
         password = userinfo.partition(":")[2]
-        secrets += [token, userinfo, password, unquote(password)]
+        secrets += [token, userinfo, unquote(userinfo), password, unquote(password)]
     elif key:
         headers["Authorization"] = f"Bearer {key}"
         secrets.append(key)
     return headers, tuple(secret for secret in secrets if secret)
+
+
+def find_credentials(base: str, userinfo: str, key: str) -> tuple[str, ...]:
+    """The secrets that no reply holds by chance, the longest first; the version of an API is none of them."""
+    found = {key}
+    if userinfo:
+        password = userinfo.partition(":")[2]
+        found |= {base64.b64encode(unquote(userinfo).encode()).decode(), password, unquote(password)}
+    for part in urlsplit(base).query.split("&"):
+        name, _, value = part.partition("=")
+        if not name.lower().endswith("version"):
+            found |= {value, unquote_plus(value)}
+    return tuple(sorted((secret for secret in found if len(secret) >= _SHORTEST), key=len, reverse=True))

@@ -18,7 +18,6 @@ from culturepark.errors import CallError, CultureParkError, EndpointError
 from culturepark.llm.base import Reply, Request
 from culturepark.llm.faults import Fault, error_for
 from culturepark.llm.http import HttpClient
-from culturepark.llm.wire import read_reply
 
 ENDPOINT = "/v1/chat/completions"
 MAX_LINES = 50_000  # a file's limits; it may hold 200 MB, but is put together in memory
@@ -140,7 +139,7 @@ class BatchApi:
         choices = body.get("choices") if isinstance(body, dict) else None
         if 200 <= status < 300 and isinstance(choices, list) and choices and isinstance(choices[0], dict):
             if isinstance(choices[0].get("message"), dict) and isinstance(body, dict):
-                return read_reply(body)
+                return self.http.read(body)
         error = line.get("error")
         if isinstance(error, dict) and (error.get("code") or error.get("message")):
             given = response.get("status_code")

@@ -44,8 +44,7 @@ class WaveWork:
     ) -> None:
         """Nothing is asked of the server before the first request, or ``take_up``."""
         self._api, self._gate, self._desk, self._say, self._every_s = BatchApi(http), gate, desk, say, every_s
-        told = "damaged; requests of that batch may be sent again"
-        self._journal = BatchJournal(journal, lambda path, number: say(f"{path}, line {number}: {told}."))
+        self._journal = BatchJournal(journal, say)
         self._steps = WaveSteps(self._api, self._journal, gate, say, every_s, outage_s)
         self.gatherer = Gatherer(self._send_wave, self._encode, quiet_s=min(2.0, every_s / 4), longest_s=every_s)
         self.place: dict[str, Wave] = {}

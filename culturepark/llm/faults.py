@@ -5,6 +5,7 @@ Used by every transport, so that a refused key or a full context ends the same w
 
 from __future__ import annotations
 
+import base64
 import math
 import os
 import re
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
 
 from culturepark.errors import CallError, CultureParkError, EndpointError
 
@@ -116,15 +117,22 @@ def _list_environment_secrets() -> Iterator[str]:
             yield value
 
 
+def _write_forms(secret: str) -> Iterator[str]:
+    """A secret as it may be repeated: plain, in a URL, in base64; nothing for one that is too short to be one."""
+    if len(secret) >= 4:
+        raw = secret.encode("utf-8", "surrogateescape")
+        yield from (secret, quote(raw, safe=""), quote_plus(raw), base64.b64encode(raw).decode().rstrip("="))
+
+
 def clean_message(text: str, secrets: Iterable[str] = ()) -> str:
     """At most 200 characters in one line, with every secret, and all that looks like one, masked.
 
     Secrets are those given, values of environment variables named like keys, and what stands behind "Bearer",
     "password=" and the like.
     """
-    for secret in sorted({*secrets, *_list_environment_secrets()}, key=len, reverse=True):
-        if len(secret) >= 4:
-            text = text.replace(secret, "***")
+    known = {form for secret in {*secrets, *_list_environment_secrets()} for form in _write_forms(secret)}
+    for secret in sorted(known, key=len, reverse=True):
+        text = text.replace(secret, "***")
     text = _CREDENTIAL.sub(r"\1***", _KEY_LIKE.sub("***", text))
     text = " ".join(text.split())
     return text if len(text) <= _MESSAGE_CHARS else text[: _MESSAGE_CHARS - 3] + "..."

@@ -14,16 +14,17 @@ from urllib.parse import urlsplit, urlunsplit
 
 from culturepark.errors import CallError, CultureParkError, EndpointError
 from culturepark.files import encode_json
-from culturepark.llm.address import make_headers, split_base
+from culturepark.llm.address import find_credentials, make_headers, split_base
 from culturepark.llm.base import Reply, Request
 from culturepark.llm.dialect import Dialect
-from culturepark.llm.faults import Fault, UnreachableError, error_for, read_fault, show_url
-from culturepark.llm.wire import has_choice, make_body, parse_answer, read_reply
+from culturepark.llm.faults import Fault, UnreachableError, clean_message, error_for, read_fault, show_url
+from culturepark.llm.wire import has_choice, hide_secrets, keep_asked, make_body, parse_answer, read_reply
 
 if TYPE_CHECKING:
     import aiohttp
 
 _log = logging.getLogger(__name__)
+_MOST_BYTES = 64 << 20  # of an answer to one request
 
 
 class HttpClient:
@@ -42,7 +43,9 @@ class HttpClient:
         prefill: bool = False,
     ) -> None:
         self._base, userinfo = split_base(base_url)
-        self._headers, self._secrets = make_headers(self._base, userinfo, (api_key or "").strip())
+        key = (api_key or "").strip()
+        self._headers, self._secrets = make_headers(self._base, userinfo, key)
+        self._credentials = find_credentials(self._base, userinfo, key)
         self._timeout_s, self._connect_s = timeout_s, connect_s
         self._prefill = prefill
         self._session: aiohttp.ClientSession | None = None
@@ -56,7 +59,12 @@ class HttpClient:
 
     async def reply(self, request: Request) -> Reply:
         """Answer one request."""
-        return read_reply(await self.ask(request), request.prefill if self._prefill else "")
+        return self.read(await self.ask(request), request)
+
+    def read(self, answer: Mapping[str, Any], request: Request | None = None) -> Reply:
+        """The reply in a server's whole answer, without this client's secrets and what ``request`` did not ask for."""
+        reply = read_reply(answer, request.prefill if request and self._prefill else "")
+        return hide_secrets(keep_asked(reply, request) if request else reply, self._credentials)
 
     async def ask(self, request: Request) -> dict[str, Any]:
         """Answer one request with the server's whole answer, which holds at least one choice."""
@@ -64,7 +72,7 @@ class HttpClient:
         body = make_body(request, self._prefill)
         for _ in range(8):
             sent = dialect.speak(body)
-            status, headers, raw = await self._send("POST", self.url_of("/chat/completions"), sent)
+            status, headers, raw = await self._send("POST", self.url_of("/chat/completions"), sent, most=_MOST_BYTES)
             if self.on_headers is not None:
                 self.on_headers(request, headers)
             answer = parse_answer(raw)
@@ -144,7 +152,13 @@ class HttpClient:
         return self._session
 
     async def _send(
-        self, method: str, url: str, body: Mapping[str, Any] | bytes | None = None, content_type: str = ""
+        self,
+        method: str,
+        url: str,
+        body: Mapping[str, Any] | bytes | None = None,
+        content_type: str = "",
+        *,
+        most: int = 0,
     ) -> tuple[int, Mapping[str, str], bytes]:
         # "from None" throughout: aiohttp's own errors may carry the full URL and the request's headers.
         import aiohttp
@@ -155,7 +169,7 @@ class HttpClient:
         try:
             session = self._open_session()
             async with session.request(method, url, data=data, headers=extra, allow_redirects=False) as response:
-                return response.status, response.headers, await response.read()
+                return response.status, response.headers, await self._read_body(response, most)
         except aiohttp.ConnectionTimeoutError:
             told = f"no answer in {self._connect_s:g} s"
             raise UnreachableError(f"cannot connect to {self.url}: {told}") from None
@@ -168,6 +182,16 @@ class HttpClient:
         except (aiohttp.ClientError, OSError) as error:
             told = type(error).__name__
             raise CallError(f"the connection to {self.url} broke ({told})", "network") from None
+
+    async def _read_body(self, response: aiohttp.ClientResponse, most: int) -> bytes:
+        """The whole body. Raises ``CallError`` when it is longer than ``most`` bytes (0: any length)."""
+        parts, size = [], 0
+        while part := await response.content.readany():
+            parts.append(part)
+            size += len(part)
+            if 0 < most < size:
+                raise CallError(f"{self.where} answered more than {most >> 20} MB, without a usable reply", "server")
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def _explain(self, fault: Fault, model: str) -> CultureParkError:
         """The error for a fault; for a 404 the server is asked which models it has."""
@@ -183,7 +207,7 @@ class HttpClient:
         if model in served:
             told = f"{fault.status}: {fault.message}"
             return EndpointError(f"{self.where} lists the model {model!r} but answers {told}")
-        names = ", ".join(served[:5]) or "none"
+        names = clean_message(", ".join(served[:5]), self._secrets) or "none"
         more = f" and {len(served) - 5} more" if len(served) > 5 else ""
         return EndpointError(f"{self.where} has no model {model!r}; it serves: {names}{more}")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from culturepark.errors import CallError, ConfigError, CultureParkError, MissingPartError
 from culturepark.llm.base import Finish, Reply, Request, Usage
 from culturepark.llm.faults import UnreachableError, clean_message, error_for, read_fault
-from culturepark.llm.wire import join_text, response_format
+from culturepark.llm.wire import hide_secrets, join_text, response_format
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -93,6 +93,7 @@ class LangChainClient:
         self._model = chat_model
         self._name = type(chat_model).__name__
         self._secrets = _find_secrets(chat_model)
+        self._credentials = [secret for secret in self._secrets if len(secret) >= 8]
         self._is_openai = any(kind.__name__ == "BaseChatOpenAI" for kind in type(chat_model).__mro__)
 
     def __repr__(self) -> str:
@@ -109,8 +110,8 @@ class LangChainClient:
             cut = _read_cut_completion(error)
             if cut is None:
                 raise self._translate(error) from None
-            return cut
-        return _read_message(message)
+            return hide_secrets(cut, self._credentials)
+        return hide_secrets(_read_message(message), self._credentials)
 
     async def close(self) -> None:
         """Close the model's connections where it has a way to."""

@@ -16,8 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from culturepark.errors import DataError
-from culturepark.files import describe_fault, seal_line
+from culturepark.files import refuse_write, seal_line
 from culturepark.llm.meter import Bill
 from culturepark.llm.spend import (
     Asked,
@@ -64,6 +63,7 @@ class Ledger:
         self._others = merge([book.by_model() for book in others])
         self._book = read_book(self.path)
         self._orphans = dict(self._book.open)  # asked by an earlier process
+        self._lines = self._book.lines
         self._appended = 0
         self.unknown = self._book.unknown + sum(book.unknown for book in others)
         for number, what in self._book.damage:
@@ -80,15 +80,25 @@ class Ledger:
         number = self._book.next
         self._book.next += 1
         asked = Asked(key, model, estimate)
-        self._write(_seal_ask(number, asked))
+        self._write(_seal_ask(self._lines, number, asked))
         self._book.open[number] = asked
         return number
 
     def settle(self, number: int, bill: Bill, ms: int = 0) -> None:
         """Note what a call has used, and how many milliseconds it took."""
         asked = self._book.open[number]
-        line = {"end": number, "model": asked.model, "input": bill.input, "cached": bill.cached, "output": bill.output}
-        self._write(seal_line(line | {"cost": bill.cost, "how": bill.how, "ms": ms}))
+        line = {
+            "line": self._lines,
+            "end": number,
+            "model": asked.model,
+            "input": bill.input,
+            "cached": bill.cached,
+            "output": bill.output,
+            "cost": bill.cost,
+            "how": bill.how,
+            "ms": ms,
+        }
+        self._write(seal_line(line))
         del self._book.open[number]
         self._book.count(asked.model, bill, ms)
         if self._appended >= COMPACT_EVERY:
@@ -148,12 +158,13 @@ class Ledger:
             if written < len(line):
                 self._write_rest(self._handle, line, written)
             self._appended += 1
+            self._lines += 1
             if self._durable:
                 self._unsynced += 1
                 if self._unsynced >= _SYNC_EVERY or time.monotonic() - self._synced_at >= _SYNC_AFTER_S:
                     self._sync()
         except OSError as error:
-            raise _write_error(self.path, error) from error
+            raise refuse_write(self.path, error) from error
 
     def _write_rest(self, handle: int, line: bytes, written: int) -> None:
         """Append the rest of a line; when it does not fit, its beginning is cut off again."""
@@ -174,12 +185,13 @@ class Ledger:
         try:
             shutil.copyfile(self.path, self.path.with_suffix(".damaged"))
         except OSError as error:
-            raise _write_error(self.path, error) from error
+            raise refuse_write(self.path, error) from error
 
     def _compact(self) -> None:
         """Replace the file by its totals and what is open; a reader sees the old one or the new one."""
         part = self.path.with_suffix(".part")
-        lines = [seal_totals(self._book), *(_seal_ask(k, asked) for k, asked in self._book.open.items())]
+        asked = enumerate(self._book.open.items(), start=2)
+        lines = [seal_totals(self._book), *(_seal_ask(place, *known) for place, known in asked)]
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with part.open("wb") as file:
@@ -189,11 +201,11 @@ class Ledger:
             os.replace(part, self.path)
         except OSError as error:
             part.unlink(missing_ok=True)
-            raise _write_error(self.path, error) from error
+            raise refuse_write(self.path, error) from error
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
-        self._appended = 0
+        self._appended, self._lines = 0, 2 + len(self._book.open)
 
 
 def describe_spend(totals: Totals, unknown: int = 0) -> dict[str, Any]:
@@ -206,14 +218,18 @@ def _as_plain(spend: Spend) -> dict[str, Any]:
     return asdict(spend) | {"usd": round(spend.cost / 10**12, 6)}
 
 
-def _seal_ask(number: int, asked: Asked) -> bytes:
+def _seal_ask(place: int, number: int, asked: Asked) -> bytes:
     said = asked.estimate
-    line = {"ask": number, "key": asked.key, "model": asked.model}
-    return seal_line(line | {"input": said.input, "output": said.output, "cost": said.cost})
-
-
-def _write_error(path: Path, error: OSError) -> DataError:
-    return DataError(f"{path}: {describe_fault(error)}; free space or mend it, then resume")
+    line = {
+        "line": place,
+        "ask": number,
+        "key": asked.key,
+        "model": asked.model,
+        "input": said.input,
+        "output": said.output,
+        "cost": said.cost,
+    }
+    return seal_line(line)
 
 
 def _warn_of_damage(path: Path, number: int, what: str) -> None:

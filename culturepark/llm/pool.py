@@ -53,7 +53,7 @@ class PoolClient:
         limit: int,
         *,
         adapt: bool = True,
-        rank_of: Callable[[str], int] = lambda key: 0,
+        rank_of: Callable[[Request], int] = lambda request: 0,
         on_event: OnFlow = ignore_flow,
         is_closed: Callable[[], bool] = bool,
         clock: Callable[[], float] = time.monotonic,
@@ -68,7 +68,7 @@ class PoolClient:
 
     async def reply(self, request: Request) -> Reply:
         """Answer one request by the first server that can be reached."""
-        rank = self._rank_of(request.key)
+        rank = self._rank_of(request)
         while True:
             member, lane, ticket = await self._enter(request, rank)
             try:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from culturepark.errors import DataError
-from culturepark.files import describe_fault, read_lines
+from culturepark.files import read_lines, refuse_write
 from culturepark.llm.base import ChatClient, Reply, Request
 from culturepark.llm.marks import Extent, Marks, read_shard_number
 from culturepark.llm.reply_lines import (
@@ -82,9 +82,11 @@ class ReplyLog:
         known = self._shard(self.shard_of(key)).replies.get(key)
         if known is None:
             return None
-        if request_hash not in known:
+        reply = known.get(request_hash)
+        if reply is None:
             self.stale += 1
-        return known.get(request_hash)
+            return None
+        return reply if reply.replayed else replace(reply, replayed=True)
 
     def append(self, key: str, request_hash: str, reply: Reply) -> None:
         """Log one reply; it survives the end of this process once the call returns."""
@@ -92,7 +94,7 @@ class ReplyLog:
         line = dump_reply(shard.number, key, request_hash, reply)
         self._write(shard, line)
         shard.extent.add(line, _tokens(reply))
-        shard.replies.setdefault(key, {})[request_hash] = replace(reply, replayed=True)
+        shard.replies.setdefault(key, {})[request_hash] = reply
 
     def forget(self, shard_number: int) -> None:
         """All talks of a shard are committed: mark its file, free its memory; it is read again when asked."""
@@ -102,7 +104,7 @@ class ReplyLog:
         try:
             self._known_marks().write(shard.path.name, shard_number, shard.extent)
         except OSError as error:
-            raise _write_error(self._folder / "marks.jsonl", error) from error
+            raise refuse_write(self._folder / "marks.jsonl", error) from error
 
     def reload(self, shard_number: int) -> None:
         """Read a shard anew when it is next asked: another process has written to it."""
@@ -219,7 +221,7 @@ class ReplyLog:
             if self._durable:
                 self._plan_sync(shard)
         except OSError as error:
-            raise _write_error(shard.path, error) from error
+            raise refuse_write(shard.path, error) from error
 
     def _plan_sync(self, shard: _Shard) -> None:
         if shard.unsynced >= _SYNC_EVERY:
@@ -243,7 +245,7 @@ class ReplyLog:
             try:
                 os.fsync(shard.handle)
             except OSError as error:
-                raise _write_error(shard.path, error) from error
+                raise refuse_write(shard.path, error) from error
         shard.unsynced = 0
 
 
@@ -284,10 +286,6 @@ def _write_whole(handle: int, line: bytes) -> None:
     except OSError:
         os.ftruncate(handle, start)
         raise
-
-
-def _write_error(path: Path, error: OSError) -> DataError:
-    return DataError(f"{path}: {describe_fault(error)}; free space or mend it, then resume")
 
 
 def _tokens(reply: Reply) -> tuple[int, int, int]:

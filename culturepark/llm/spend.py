@@ -1,7 +1,8 @@
 """What a run has spent, as its spend files tell: totals by model, and calls that were never answered.
 
 Reading never changes a file; ``llm/ledger`` writes them. A torn last line is as if it was never written; a damaged
-line is named, and its call counts at its estimate where that can still be read.
+line is named, and its call counts at its estimate where that can still be read. Lines carry their number in the file
+(``line``, from 0), so that one taken out or put in twice is noticed, the last ones excepted.
 """
 
 from __future__ import annotations
@@ -167,14 +168,68 @@ def read_book(path: Path) -> Book:
     *lines, rest = raw.split(b"\n")
     book.lines, book.torn = len(lines), bool(rest)
     start = _take_totals(book, lines[:2])
+    trace = _Trace(book.next, set(range(2 if start else 0)))
     for number, line in enumerate(lines[start:], start + 1):
         record, whole = _parse(line)
+        if record is not None and whole and trace.is_copy(record):
+            book.damage.append((number, "is there twice and counts once"))
+            continue
+        trace.note(number, record if whole else None)
         if record is None or not _take(book, record, whole):
             book.unknown += 1
             book.damage.append((number, "is damaged; what it booked is not known"))
         elif not whole:
             book.damage.append((number, "is damaged; its call counts at its estimate"))
+    if missing := trace.count_missing():
+        unknown = min(missing, trace.count_unseen(book.next))
+        cost = (
+            f"what {unknown} of them booked is not known" if unknown else "their calls count, at most at the estimate"
+        )
+        book.unknown += unknown
+        book.damage.append((trace.gap, f"comes after missing lines ({missing}); {cost}"))
     return book
+
+
+@dataclass
+class _Trace:
+    """What the numbers in the lines of a file tell of lines that are not there any more.
+
+    ``first`` is the number of the first call in the file, ``places`` are the lines that were seen.
+    """
+
+    first: int
+    places: set[int]
+    calls: set[int] = field(default_factory=set)
+    others: int = 0  # lines without a number to be trusted
+    after_ask: int = 0  # lines since the last ask, and the place of that
+    last_ask: int = -1
+    gap: int = 0  # the first line with others missing before it
+
+    def is_copy(self, record: dict[str, Any]) -> bool:
+        """Was the line seen already?"""
+        return record.get("line") in self.places
+
+    def note(self, number: int, record: dict[str, Any] | None) -> None:
+        """Take in one line; ``None`` is a damaged one."""
+        self.after_ask += 1
+        place = record.get("line") if record else None
+        if record is None or not isinstance(place, int):
+            self.others += 1
+            return
+        self.places.add(place)
+        self.gap = self.gap or (number if place >= number else 0)
+        self.calls.add(record.get("ask", record.get("end", -1)))
+        if "ask" in record:
+            self.last_ask, self.after_ask = place, 0
+
+    def count_missing(self) -> int:
+        """Lines that were written before the last one and are gone."""
+        return max(0, max(self.places, default=-1) + 1 - len(self.places) - self.others)
+
+    def count_unseen(self, end: int) -> int:
+        """Calls up to ``end`` nothing tells of, and as many as may have begun after the last ask."""
+        unseen = end - self.first - sum(self.first <= number < end for number in self.calls)
+        return unseen + max(0, max(self.places, default=-1) - self.last_ask - self.after_ask)
 
 
 def seal_totals(book: Book) -> bytes:
@@ -192,6 +247,9 @@ def _take_totals(book: Book, lines: list[bytes]) -> int:
     book.totals = {model: Spend(**numbers) for model, numbers in good[0]["totals"].items()}
     book.next, book.unknown = good[0]["next"], good[0]["unknown"]
     book.damage += [(k, "is damaged; its copy is used") for k, (_, whole) in enumerate(parsed, 1) if not whole]
+    if len(good) == 1 and all(whole for _, whole in parsed):
+        book.damage.append((1, "had a copy, which is missing; nothing is lost by that"))
+        return 1
     return len(lines)
 
 

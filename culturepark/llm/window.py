@@ -17,7 +17,7 @@ from culturepark.llm.turns import Turns
 
 
 class WindowClient:
-    """At most ``limit`` calls in flight; the others wait, those of the smallest ``rank_of(key)`` first.
+    """At most ``limit`` calls in flight; the others wait, those of the smallest ``rank_of(request)`` first.
 
     With ``adapt`` each model has a limit of its own below that, which follows what the server bears.
     ``is_closed`` tells that the run drains: then nobody waits on, and the gate below turns the calls away.
@@ -29,7 +29,7 @@ class WindowClient:
         limit: int,
         *,
         adapt: bool = True,
-        rank_of: Callable[[str], int] = lambda key: 0,
+        rank_of: Callable[[Request], int] = lambda request: 0,
         server: str = "",
         on_event: OnFlow = ignore_flow,
         is_closed: Callable[[], bool] = bool,
@@ -43,7 +43,7 @@ class WindowClient:
 
     async def reply(self, request: Request) -> Reply:
         """Answer one request as soon as there is a slot."""
-        rank = self._rank_of(request.key)
+        rank = self._rank_of(request)
         lane = self._lanes.get(request.model) or self._open_lane(request.model)
         turns = self._turns
         ticket = turns.claim(lane)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from culturepark.culture.scenarios import Topic
@@ -71,39 +71,43 @@ def drop_all(dialogue: Dialogue, wanted: Mapping[str, int]) -> dict[str, list[Ca
 def drop_empty(dialogue: Dialogue, seat: str, number: int, stage: str, reason: str, evidence: str) -> Candidate:
     """A candidate that never came to words."""
     verdict = Verdict(stage=stage, kept=False, reason=reason, evidence=evidence[:300])
-    return replace(_empty(dialogue, seat, number), verdicts=(verdict,))
+    return _begin(dialogue, seat, number, verdicts=(verdict,))
 
 
-def _empty(dialogue: Dialogue, seat: str, number: int) -> Candidate:
+def _begin(dialogue: Dialogue, seat: str, number: int, text: str = "", question: str = "", **known: Any) -> Candidate:
     persona = dialogue.personas[seat]
     return Candidate(
-        id=f"{dialogue.id}-{seat}{number}",
-        text="",
-        question="",
+        id=_name(dialogue, seat, number),
+        text=text,
+        question=question,
         culture=persona.culture,
         country=persona.country,
         topic=dialogue.topic,
         answer=persona.stance.code,
-        kind="opinion",
         speaker=seat,
         dialogue=dialogue,
+        **({"kind": "opinion"} | known),
     )
+
+
+def _name(dialogue: Dialogue, seat: str, number: int) -> str:
+    return f"{dialogue.id}-{seat}{number}"
 
 
 def _point(dialogue: Dialogue, raw: RawClaim, number: int, sentences: Sequence[Sentence], reader: Reader) -> Candidate:
     names, pack, limits = reader.context.names, reader.context.pack, reader.context.limits
     others = tuple(p.name for s, p in dialogue.personas.items() if s != raw.speaker)
     pointed: Pointed = widen(make_candidate(raw, sentences, pack, others), sentences, pack, limits.min_words, names)
-    base = replace(_empty(dialogue, raw.speaker, number), kind=raw.kind)  # type: ignore[arg-type]
     fault = check_question(raw.question, names, reader.labels, pack)
-    question = reader.forms.pick(base.id, "question", reader.topic.questions) if fault else raw.question
+    id = _name(dialogue, raw.speaker, number)
+    question = reader.forms.pick(id, "question", reader.topic.questions) if fault else raw.question
+    claim = to_claim(pointed, question, id)
     if not pointed.sentences:
         evidence = f"sentences {list(raw.sentences)}"
         verdict = Verdict(stage="extract", kept=False, reason="points_nowhere", evidence=evidence)
-        return replace(base, claim=to_claim(pointed, question, base.id), verdicts=(verdict,))
+        return _begin(dialogue, raw.speaker, number, kind=raw.kind, claim=claim, verdicts=(verdict,))
     tags = (f"question_from_topic:{fault}",) if fault else ()
-    claim = to_claim(pointed, question, base.id)
-    return replace(base, text=pointed.answer, question=question, claim=claim, tags=tags)
+    return _begin(dialogue, raw.speaker, number, pointed.answer, question, kind=raw.kind, claim=claim, tags=tags)
 
 
 def make_sample(

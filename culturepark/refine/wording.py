@@ -38,7 +38,8 @@ def _compile_name(name: str) -> re.Pattern[str]:
 
 def says_name(name: str, text: str) -> bool:
     """Is the name in the text as it is written? Said, Joy and So-young are names; said, joy and so are none."""
-    return bool(_compile_name(name).search(straighten(text)))
+    text = straighten(text)
+    return straighten(name) in text and bool(_compile_name(name).search(text))
 
 
 def ends_with_question(text: str) -> bool:

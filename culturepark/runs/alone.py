@@ -11,6 +11,8 @@ import gc
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from culturepark.runs.interrupts import hush_interrupts
+
 T = TypeVar("T")
 _COLLECT_AFTER = (20_000, 20, 20)
 
@@ -23,6 +25,9 @@ def run_alone(work: Coroutine[Any, Any, T]) -> T:
     gc.set_threshold(*_COLLECT_AFTER)
     try:
         return asyncio.run(work)
+    except KeyboardInterrupt:
+        hush_interrupts()
+        raise
     finally:
         gc.set_threshold(*usual)
         gc.unfreeze()

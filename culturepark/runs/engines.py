@@ -15,7 +15,6 @@ from culturepark.runs.work import ModelSetup
 
 OPENAI_URL = "https://api.openai.com/v1"
 LOCAL_SLOTS = 8
-BATCH_TALKS = 4000  # a wave is one call of each open talk, so many of them must be open
 Say = Callable[[str], None]
 
 LOCAL_REMARK = (

@@ -1,18 +1,19 @@
 """What a run will take: calls, tokens, money and time for n samples, from talks that were held for it.
 
-From a real pilot, with a bootstrap interval over its talks; or offline, from the run's own prompts answered out of a
-phrase book, which is rough: it knows the prompts, not the model.
+From a real pilot, with an interval for what the whole run will take (a ratio of sums over talks, Cochran 1977, chapter
+6, with Student's t for few of them and the run's own scatter added); or offline, from the run's own prompts answered
+out of a phrase book, which is rough: it knows the prompts, not the model.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from culturepark.config import RunConfig, split_judge
 from culturepark.llm.base import Usage
 from culturepark.llm.prices import PriceBook, find_price, format_money, list_unpriced
-from culturepark.measures.bootstrap import bootstrap_interval
 from culturepark.runs.progress import format_seconds
 
 LEVEL = 0.9
@@ -98,29 +99,47 @@ def forecast_pilot(
     remarks = []
     if len(talks) < FEW:
         remarks.append(
-            f"{len(talks)} dialogues are few: the interval is a hint, and tends to be too narrow; "
+            f"{len(talks)} dialogues are few: the interval is wide or, where they were all alike, too narrow; "
             f"--pilot {2 * FEW} or more gives a better one"
         )
     if config.batch == "all":
         remarks.append("time: with --batch all it depends on the server's batch queue, hours rather than minutes")
     elif mean_call_s:
-        figures["seconds"] = _scale(figures["calls"], mean_call_s / config.concurrency)
-        remarks.append(
-            f"time: if a call takes {mean_call_s:.2g} s as in the pilot and {config.concurrency} are always in flight"
-        )
+        slots = _count_slots(config, config.n * len(talks) / accepted)
+        figures["seconds"] = _scale(figures["calls"], mean_call_s / slots)
+        remarks.append(f"time: if a call takes {mean_call_s:.2g} s as in the pilot and {slots} are always in flight")
     remarks.append("retries of failed calls are not in it")
     return Forecast(config.n, figures, (*remarks, *tell_unpriced(config, book)))
 
 
 def _stretch(talks: Sequence[TalkCost], name: str, n: int) -> Range:
-    """A total for n samples: what talks took over what they gave."""
+    """A total for n samples, what talks took over what they gave; the ends are where a run's own total will lie."""
+    given, count = sum(talk.accepted for talk in talks), len(talks)
+    rate = sum(getattr(talk, name) for talk in talks) / given
+    if count < 2:
+        return Range(n * rate)
+    scatter = sum((getattr(talk, name) - rate * talk.accepted) ** 2 for talk in talks) / (count - 1)
+    needed = n * count / given
+    spread = _find_student(count - 1) * math.sqrt(scatter * needed * (1 + needed / count))
+    return Range(n * rate, max(0.0, n * rate - spread), n * rate + spread)
 
-    def total(drawn: Sequence[TalkCost]) -> float | None:
-        given = sum(talk.accepted for talk in drawn)
-        return n * sum(getattr(talk, name) for talk in drawn) / given if given else None
 
-    interval = bootstrap_interval(talks, total, level=LEVEL)
-    return Range(total(talks) or 0.0, interval.low, interval.high)
+def _find_student(freedom: int) -> float:
+    """The 95th percentile of Student's t (Abramowitz and Stegun 26.7.5; exact for one and two degrees)."""
+    if freedom < 3:
+        return (6.3138, 2.9200)[freedom - 1]
+    z = 1.644854
+    terms: tuple[float, ...] = (
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+    )
+    return z + sum(term / float(freedom) ** k for k, term in enumerate(terms, 1))
+
+
+def _count_slots(config: RunConfig, talks: float) -> int:
+    """Calls in flight at most: a talk asks for one thing after the other."""
+    return max(1, min(config.concurrency, math.ceil(talks)))
 
 
 def _scale(figure: Range, factor: float) -> Range:
@@ -141,10 +160,11 @@ def forecast_offline(
         if all(len(known[style]) == len(numbers[style]) for style in numbers) and name != "cached":
             total = sum(count * sum(known[style]) / len(known[style]) for style, count in planned.items())
             figures[name] = Range(total)
-    figures["seconds"] = _scale(figures["calls"], ASSUMED_S / config.concurrency)
+    slots = _count_slots(config, sum(planned.values()))
+    figures["seconds"] = _scale(figures["calls"], ASSUMED_S / slots)
     remarks = (
         "rough: from the run's own prompts and replies out of a phrase book, without rejects, retries and cached input",
-        f"time: if a call takes {ASSUMED_S:g} s and {config.concurrency} are always in flight",
+        f"time: if a call takes {ASSUMED_S:g} s and {slots} are always in flight",
         "culturepark preview --estimate asks the model itself and gives an interval",
     )
     return Forecast(config.n, figures, (*remarks, *tell_unpriced(config, book)))
@@ -153,7 +173,8 @@ def forecast_offline(
 def tell_unpriced(config: RunConfig, book: PriceBook) -> list[str]:
     """What to say of models without a known price."""
     unpriced = list_unpriced(config, book) if config.model else ["the model"]
-    return [f"price unknown: add {name} to --prices" for name in dict.fromkeys(unpriced)]
+    start = "; with --max-cost the run does not start without it" if config.max_cost is not None else ""
+    return [f"price unknown: add {name} to --prices{start}" for name in dict.fromkeys(unpriced)]
 
 
 def describe_forecast(forecast: Forecast) -> list[str]:

@@ -17,6 +17,7 @@ from typing import Any, TextIO
 
 from culturepark.files import dump_line, read_lines
 from culturepark.llm.limits import RetryEvent
+from culturepark.runs.outlet import open_outlet
 
 MOST = 20_000
 Echo = Callable[[Mapping[str, Any]], None]
@@ -35,10 +36,21 @@ class EventLog:
 
     def note(self, kind: str, **details: Any) -> None:
         """Note one event with its details (numbers and short texts without secrets)."""
-        self.counts[kind] += 1
-        event = {"time": _now(), "kind": kind, **({"writer": self._writer} if self._writer else {}), **details}
+        event = self._make(kind, details)
         if self._echo is not None:
             self._echo(event)
+        self._keep(event)
+
+    def note_shown(self, text: str) -> None:
+        """Note a remark that the screen has shown before."""
+        self._keep(self._make("remark", {"text": text}))
+
+    def _make(self, kind: str, details: Mapping[str, Any]) -> dict[str, Any]:
+        return {"time": _now(), "kind": kind, **({"writer": self._writer} if self._writer else {}), **details}
+
+    def _keep(self, event: Mapping[str, Any]) -> None:
+        kind = event["kind"]
+        self.counts[kind] += 1
         if self._written >= MOST:
             self._left_out[kind] += 1
             return
@@ -86,25 +98,28 @@ def _now() -> str:
 
 def echo_json(stream: TextIO | None = None) -> Echo:
     """An echo that prints each event as one JSON line."""
+    outlet = open_outlet(stream or sys.stderr)
 
     def echo(event: Mapping[str, Any]) -> None:
-        print(json.dumps(event, ensure_ascii=True), file=stream or sys.stderr, flush=True)
+        print(json.dumps(event, ensure_ascii=True), file=outlet, flush=True)
 
     return echo
 
 
 def read_events(folder: Path) -> Iterator[dict[str, Any]]:
     """All events of a run by time, those of workers among them; lines that are no event are left out."""
-    found: list[dict[str, Any]] = []
+    found: list[tuple[str, dict[str, Any]]] = []
     for path in sorted(folder.glob("events*.jsonl")):
+        latest = ""  # of a file the order counts: the clock may have jumped back
         for _, line in read_lines(path):
             try:
                 event = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
             if isinstance(event, dict) and isinstance(event.get("kind"), str) and isinstance(event.get("time"), str):
-                found.append(event)
-    return iter(sorted(found, key=lambda event: event["time"]))
+                latest = max(latest, event["time"])
+                found.append((latest, event))
+    return iter([event for _, event in sorted(found, key=lambda pair: pair[0])])
 
 
 @dataclass

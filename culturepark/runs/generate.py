@@ -16,7 +16,9 @@ from culturepark.prompts import Prompts
 from culturepark.runs.engines import choose_engine, settle_model
 from culturepark.runs.folder import Run
 from culturepark.runs.identity import PARTS, find_identity, find_manifest, list_unreadable
+from culturepark.runs.interrupts import restore_interrupts
 from culturepark.runs.journal import RunFolder
+from culturepark.runs.kinds import check_kinds
 from culturepark.runs.order import SHARD
 from culturepark.runs.plan import Plan
 from culturepark.runs.progress import Display, open_display
@@ -62,7 +64,10 @@ def run_blocking(make: Callable[[], Any]) -> Any:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(make())
+        try:
+            return asyncio.run(make())
+        finally:
+            restore_interrupts()
     box: list[Any] = []
     errors: list[BaseException] = []
 
@@ -136,18 +141,27 @@ async def execute(config: RunConfig, display: Display) -> Run:
 def open_folder(prepared: Prepared, say: Callable[[str], None]) -> RunFolder:
     """Open the folder of a run for writing and tell the user what was damaged in it."""
     config, path = prepared.config, prepared.path
+    told: list[str] = []
+
+    def tell(text: str) -> None:
+        told.append(text)
+        say(text)
+
     for name in list_unreadable(path):
-        say(f"Damaged: {path / name}: is not as it was written; it is made again.")
+        tell(f"Damaged: {path / name}: is not as it was written; it is made again.")
     folder = RunFolder(prepared.path, config.durability == "power", prepared.fingerprint, config.retry_failed)
     if folder.made_again:
-        say(f"Going back {folder.made_again} dialogues, to before the first failure; what was answered is replayed.")
+        tell(f"Going back {folder.made_again} dialogues, to before the first failure; what was answered is replayed.")
     if folder.damage:
-        say(folder.describe_damage())
+        tell(folder.describe_damage())
     if folder.torn:
         said = "its last line is" if not folder.torn[1:] else "their last lines are"
-        say(f"Torn: {path}/{', '.join(folder.torn)}: {said} unfinished, as a kill leaves it, and cut; nothing is lost.")
+        tell(
+            f"Torn: {path}/{', '.join(folder.torn)}: {said} unfinished, as a kill leaves it, and cut; nothing is lost."
+        )
     if not prepared.origin and folder.counts.calls and not _has_replies(path, (folder.counts.dialogues - 1) // SHARD):
-        say(f"Damaged: {path / 'replies'}: replies to talks of this run are missing; they are asked for where needed.")
+        tell(f"Damaged: {path / 'replies'}: replies to talks of this run are missing; they are asked for where needed.")
+    folder.told = told
     return folder
 
 
@@ -159,6 +173,7 @@ def _has_replies(path: Path, shard: int) -> bool:
 def check_folder(prepared: Prepared) -> bool:
     """May this run work in its folder? Returns whether it begins; refuses to mix two runs."""
     config, path = prepared.config, prepared.path
+    check_kinds(path, writing=True)
     found = find_identity(path)
     if found is None:
         if config.resume == "always":

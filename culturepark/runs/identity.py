@@ -15,6 +15,7 @@ from typing import Any
 from culturepark.errors import DataError
 from culturepark.files import read_lines, replace_file, seal_line, unseal_line
 from culturepark.records import SCHEMA_VERSION
+from culturepark.runs.kinds import check_kinds
 from culturepark.runs.upgrades import check_version, upgrade
 
 # Everything a run keeps in its folder, besides hidden files.
@@ -94,6 +95,7 @@ def dump_manifest(manifest: Mapping[str, Any]) -> str:
 
 def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of a run. Raises ``DataError`` when the folder is no run, or the file is damaged or newer."""
+    check_kinds(folder, writing=False)
     path = folder / "manifest.json"
     try:
         data = path.read_bytes()

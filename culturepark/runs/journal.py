@@ -19,6 +19,7 @@ from culturepark.errors import DataError
 from culturepark.files import describe_fault, dump_line, replace_file, seal_line, sync_folder
 from culturepark.runs.check import GROUP, Damage
 from culturepark.runs.checkpoint import Checkpoint, load_checkpoint
+from culturepark.runs.clock import read_clock
 from culturepark.runs.counts import Counts
 from culturepark.runs.identity import Identity, dump_manifest, read_identity, read_manifest, write_identity
 from culturepark.runs.lock import take_lock
@@ -68,7 +69,7 @@ class RunFolder:
                 told, found = found, settle_folder(path, fingerprint)
                 found.damage, found.torn = told.damage, told.torn
             if fingerprint and read_identity(path) is None:
-                write_identity(path, Identity(fingerprint, _now()), durable)
+                write_identity(path, Identity(fingerprint, read_clock()), durable)
             self._files = [(path / name).open("ab", buffering=0) for name in (*DATA_FILES, JOURNAL)]
             if durable:
                 sync_folder(path)
@@ -83,6 +84,7 @@ class RunFolder:
         self.keep: Callable[[], Mapping[str, bytes]] | None = None  # gives what the next stretch is to hold
         self.damage: list[Damage] = found.damage
         self.torn: list[str] = found.torn
+        self.told: list[str] = []  # what the user was told on opening
         self.counts = found.counts
         self._ends, self._end = list(found.ends), found.end
         self._crcs, self._crc = list(found.crcs), found.crc
@@ -198,10 +200,6 @@ class RunFolder:
         for file in self._files:
             file.close()
         self._lock.close()
-
-
-def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def _write_all(file: IO[bytes], chunk: bytes) -> None:

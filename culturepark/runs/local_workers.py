@@ -55,6 +55,7 @@ class LocalWorker:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": paths},
+            process_group=0,  # a Ctrl-C at the terminal is for the parent, which drains its workers
         )
         worker = cls(orders, process, lender)
         try:
@@ -92,6 +93,16 @@ class LocalWorker:
 
     async def close(self) -> None:
         """End the process: it closes its files when its input closes, and is killed after ten seconds."""
+        try:
+            await self._end()
+        finally:
+            self._reader.cancel()
+            if self._process.returncode is None:  # stopped at once while it was waited for
+                with contextlib.suppress(ProcessLookupError):
+                    self._process.kill()
+            self._process._transport.close()  # type: ignore[attr-defined]  # else told as lost after the loop is closed
+
+    async def _end(self) -> None:
         if self._process.stdin and not self._process.stdin.is_closing():
             self._send(("close",))
             self._process.stdin.close()
@@ -104,7 +115,6 @@ class LocalWorker:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
             await self._process.wait()
-        self._reader.cancel()
 
     def _send(self, message: tuple[Any, ...]) -> None:
         assert self._process.stdin is not None
@@ -269,7 +279,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent drains its workers
     sink = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    run_alone(serve(sys.stdin.buffer, sink))
+    # Not sys.stdin: at the end the interpreter takes its lock, which the thread that still reads holds, and aborts.
+    run_alone(serve(os.fdopen(os.dup(0), "rb"), sink))
 
 
 if __name__ == "__main__":

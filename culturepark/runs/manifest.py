@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from culturepark.errors import DataError
 from culturepark.files import describe_fault, dump_line, replace_file
 from culturepark.records import SCHEMA_VERSION
+from culturepark.runs.clock import read_clock
 from culturepark.runs.folder import Run
 from culturepark.runs.journal import Counts, RunFolder
 from culturepark.runs.measure import measure_run, needs_review
@@ -40,7 +41,7 @@ class Reporter:
         self._written = 0.0
         self._fidelity: dict[str, dict[str, Any]] = {}
         self._measures: dict[str, Any] = before.get("measures", {})
-        self._created = before.get("created") or _now()
+        self._created = before.get("created") or read_clock()
 
     def beat(self) -> None:
         """Refresh the manifest every few seconds."""
@@ -55,7 +56,7 @@ class Reporter:
             "fingerprint": prepared.fingerprint,
             "state": state,
             "created": self._created,
-            "updated": _now(),
+            "updated": read_clock(),
             "config": prepared.config.model_dump(mode="json"),
             "files": {**prepared.sources.hashes, **prepared.prompts.hashes},
             "versions": find_versions(),
@@ -154,10 +155,6 @@ def spread_usage(counts: Counts) -> dict[str, dict[str, float]]:
     totals = (counts.calls, counts.input_tokens, counts.cached_tokens, counts.output_tokens)
     made["all"] = dict(zip(names, (n / accepted for n in totals), strict=True))
     return {purpose: {name: round(value, 4) for name, value in row.items()} for purpose, row in made.items()}
-
-
-def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 def find_versions() -> dict[str, str]:

@@ -185,9 +185,10 @@ def describe_shortfall(
         return f"{told}. No sample is accepted yet, so the rest cannot be estimated; go on with a higher {flag}"
     each = used * share / accepted
     rest = max(0, math.ceil(each * n) - used)  # what open talks have taken is not paid again
+    taken = " (open talks have taken a part of it already)" if share < 1 else ""
     shown_each, shown_rest = (format_amount(why.what, Amount(**{why.what: k})) for k in (math.ceil(each), rest))
     return (
-        f"{told}. At {shown_each} per sample the rest would take about {shown_rest} more; to go on, run "
+        f"{told}. At {shown_each} per sample the rest would take about {shown_rest} more{taken}; to go on, run "
         f"the same command with {flag} {_propose(why.what, used + rest + rest // _SPARE)}"
     )
 

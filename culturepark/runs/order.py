@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from culturepark.llm.base import Request
+
 SHARD = 500  # talks whose replies share one log file
 _PLANNED = 10**12  # more than any run has talks
 
@@ -34,11 +36,11 @@ class Order:
         """The reply log file of a call: talks next to each other in the plan share one."""
         return self._positions[_dialogue_of(key)] // SHARD
 
-    def rank_of(self, key: str) -> int:
+    def rank_of(self, request: Request) -> int:
         """The smaller, the sooner a call should go out; counts the step."""
-        dialogue, _, step = key.partition("/")
+        dialogue = _dialogue_of(request.key)
         asked = self._asked.get(dialogue, 0)
-        if dialogue in self._asked and not step.endswith("-again") and "-mend" not in step:
+        if dialogue in self._asked and request.purpose != "repair":
             self._asked[dialogue] = asked + 1
         return asked if self.ending else self._positions.get(dialogue, 0) - _PLANNED
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from culturepark.runs.report import show_figure
+
 Manifest = Mapping[str, Any]
 
 
@@ -83,10 +85,10 @@ def _fidelity_rows(manifest: Manifest) -> Iterator[Row]:
     heading = "Distance to the survey (Jensen-Shannon, 0 is equal)"
     for culture, facts in manifest.get("fidelity", {}).items():
         note = f"mean over {facts['topics']} topics"
-        yield Row(heading, f"{culture}: before refinement", _show(facts.get("js_before")), note)
-        yield Row(heading, f"{culture}: accepted samples", _show(facts["js_mean"]), note)
-        yield Row(heading, f"{culture}: largest", _show(facts["js_max"]), facts["js_max_topic"])
-        yield Row(heading, f"{culture}: whole numbers alone", _show(facts["js_floor"]), "what n itself costs")
+        yield Row(heading, f"{culture}: before refinement", show_figure(facts.get("js_before")), note)
+        yield Row(heading, f"{culture}: accepted samples", show_figure(facts["js_mean"]), note)
+        yield Row(heading, f"{culture}: largest", show_figure(facts["js_max"]), facts["js_max_topic"])
+        yield Row(heading, f"{culture}: whole numbers alone", show_figure(facts["js_floor"]), "what n itself costs")
 
 
 def _opinion_rows(opinions: Mapping[str, Any]) -> Iterator[Row]:
@@ -201,11 +203,7 @@ def _figure_row(heading: str, name: str, figure: Mapping[str, Any], unit: str = 
     note = figure.get("reason") or f"n = {figure['n']}{f' {unit}' if unit else ''}"
     if figure.get("low") is not None:
         note += f", 95 % {figure['low']:.3f} to {figure['high']:.3f}"
-    return Row(heading, name, _show(figure["value"]), note)
-
-
-def _show(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+    return Row(heading, name, show_figure(figure["value"]), note)
 
 
 def _plain(text: object) -> str:

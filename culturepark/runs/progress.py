@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TextIO
 
 from culturepark.config import RunConfig
+from culturepark.runs.clock import read_clock
+from culturepark.runs.outlet import open_outlet
 from culturepark.runs.runner import Progress
 
 PLAIN_EVERY_S = 10.0
@@ -49,7 +51,7 @@ def choose_display(mode: str, stream: TextIO | None = None, log_format: str = "t
 
     With ``log_format`` json all but ``none`` prints JSON lines.
     """
-    stream = stream or sys.stderr
+    stream = open_outlet(stream or sys.stderr)
     if mode == "none":
         return Silent()
     if log_format == "json":
@@ -134,7 +136,7 @@ class JsonLines:
         """Nothing to put in order."""
 
     def _print(self, **content: Any) -> None:
-        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        now = read_clock()
         print(json.dumps({"time": now, **content}, ensure_ascii=True), file=self._stream, flush=True)
 
 

@@ -189,8 +189,8 @@ def write_readme(
     table = ["| culture | samples | topics | mean | largest | rounding |", "| --- | --- | --- | --- | --- | --- |"]
     for culture, facts in fidelity.items():
         table.append(
-            f"| {culture} | {counts.cultures[culture]} | {facts['topics']} | {_show(facts['js_mean'])} | "
-            f"{_show(facts['js_max'])} ({facts['js_max_topic']}) | {_show(facts['js_floor'])} |"
+            f"| {culture} | {counts.cultures[culture]} | {facts['topics']} | {show_figure(facts['js_mean'])} | "
+            f"{show_figure(facts['js_max'])} ({facts['js_max_topic']}) | {show_figure(facts['js_floor'])} |"
         )
     state = manifest["state"]
     words = {
@@ -208,5 +208,6 @@ def write_readme(
     )
 
 
-def _show(value: float | None) -> str:
+def show_figure(value: float | None) -> str:
+    """Three places, or a dash where there is none."""
     return "-" if value is None else f"{value:.3f}"

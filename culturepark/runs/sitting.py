@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from culturepark.config import split_servers
@@ -16,6 +13,7 @@ from culturepark.llm.faults import show_url
 from culturepark.runs.events import EventLog, echo_json
 from culturepark.runs.folder import Run
 from culturepark.runs.identity import find_earlier
+from culturepark.runs.interrupts import answer_interrupts
 from culturepark.runs.journal import RunFolder
 from culturepark.runs.makers import is_alone, open_maker
 from culturepark.runs.manifest import Reporter
@@ -107,6 +105,8 @@ class Sitting:
             workers=config.workers,
             servers=servers,
         )
+        for text in self._folder.told:
+            self._events.note_shown(text)
         self._writer.write("running")
 
     async def _work(self) -> str:
@@ -156,7 +156,7 @@ class Sitting:
         watcher = asyncio.create_task(watch(self._display, runner.progress, calls, beat, funds=funds))
         work = asyncio.ensure_future(runner.run(maker, sieve, engine.in_flight))
         try:
-            with _on_interrupt(self._drain, work.cancel):
+            with answer_interrupts(self._drain, work.cancel):
                 return await work
         except asyncio.CancelledError:
             if runner.stopping:  # the second Ctrl-C
@@ -178,8 +178,11 @@ class Sitting:
         self._display.say(f"The ceiling in {what} is reached: calls under way are finished and saved.")
 
     def _say(self, text: str) -> None:
-        self._events.note("remark", text=text)
-        self._display.say(text)
+        if self._prepared.config.progress == "none":  # then only a JSON log may tell it
+            self._events.note("remark", text=text)
+        else:
+            self._events.note_shown(text)
+            self._display.say(text)
 
     def _read_metrics(self) -> dict[str, float]:
         counts, calls = self._runner.counts, self._snapshot().get("all", {})
@@ -211,29 +214,3 @@ class Sitting:
                 f"See 'culturepark status {prepared.path}', or run again with a higher --max-candidates"
             )
         return Run(prepared.path)
-
-
-@contextlib.contextmanager
-def _on_interrupt(first: Callable[[], None], second: Callable[[], Any]) -> Iterator[None]:
-    """The first SIGINT or SIGTERM calls ``first``, the next one ``second``. Only in the main thread."""
-    loop = asyncio.get_running_loop()
-    seen = [0]
-
-    def handle() -> None:
-        seen[0] += 1
-        if seen[0] == 1:
-            first()
-        else:
-            second()
-
-    handled = []
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with contextlib.suppress(NotImplementedError):  # Windows loops have no signal handlers
-                loop.add_signal_handler(number, handle)
-                handled.append(number)
-    try:
-        yield
-    finally:
-        for number in handled:
-            loop.remove_signal_handler(number)

@@ -28,6 +28,7 @@ from culturepark.llm.steady import SteadyClient
 from culturepark.llm.window import WindowClient
 from culturepark.refine.judges import Judge
 from culturepark.runs.engines import OPENAI_URL, UNJUDGED_REMARK, Say, Served, http_client, start_model
+from culturepark.runs.left_batches import refuse_left
 from culturepark.runs.money import Money
 from culturepark.runs.work import ModelSetup
 
@@ -57,7 +58,7 @@ class Hooks:
     """What a stack of clients tells, and asks, the run it works for."""
 
     shard_of: Callable[[str], int]
-    rank_of: Callable[[str], int] = lambda key: 0
+    rank_of: Callable[[Request], int] = lambda request: 0
     on_retry: Callable[[RetryEvent], None] = lambda event: None
     on_flow: OnFlow = ignore_flow
     batches: Path | None = None  # the journal of the batch API, beside the reply log
@@ -241,8 +242,7 @@ async def open_engine(
     async with AsyncExitStack() as stack:
         replies = replies or folder / "replies"
         hooks = replace(hooks, batches=replies.parent / "batches.jsonl")
-        if config.workers > 1 or config.executor != "local":
-            _refuse_left(replies.parent / "batches.jsonl")
+        refuse_left(replies.parent / "batches.jsonl", config, hooks.say)
         money = Money(
             config, folder, is_batched=lambda request: any(ask(request) for ask in hooks.is_batched), say=hooks.say
         )
@@ -252,15 +252,6 @@ async def open_engine(
             hooks.say(UNJUDGED_REMARK)
         log = ReplyLog(replies, hooks.shard_of, durable=config.durability == "power", on_damage=hooks.say)
         yield await stack.enter_async_context(connect(config, served, log, hooks, money))
-
-
-def _refuse_left(journal: Path) -> None:
-    """Raise ``ConfigError`` where batches are open that workers, each with its own clients, would pay again."""
-    for server, (batches, requests) in list_open_batches(journal).items():
-        raise ConfigError(
-            f"{journal}: {batches} batches of this run with {requests} requests are paid and open at {server}; resume "
-            "without --workers and --executor until they are used, or delete that file to pay for them again"
-        )
 
 
 def _open_transport(config: RunConfig, served: Served) -> ChatClient:

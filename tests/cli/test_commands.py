@@ -93,6 +93,14 @@ def test_resume_words(tmp_path: Path, capsys: Capture, flags: list[str], words: 
         (["--api-key-env", "sk-abc123"], 2, "NAME of an environment variable"),
         (["--base-url", "ftp://x"], 2, "http"),
         (["--base-url", "http://user:secret@host/v1"], 2, "must not hold a key"),
+        (["--base-url", "http://user:sec/secret@host/v1"], 2, "must not hold a key"),
+        (["--base-url", "http://host/sk-abc123/v1"], 2, "must not hold a key"),
+        (["--extra-body", '{"user": {"api_key": "secret"}}'], 2, "extra_body: must not hold a key"),
+        (["--extra-body", '{"token": "secret"}'], 2, "extra_body: must not hold a key"),
+        (["--extra-body", '{"stop": ["sk-abc123sk-abc123sk-abc123"]}'], 2, "extra_body: must not hold a key"),
+        (["--vllm-args=--hf-token=secret"], 2, "vllm_args: must not hold a key"),
+        (["--vllm-args=--hf_token,secret"], 2, "vllm_args: must not hold a key"),
+        (["--model", "sk-abc123sk-abc123sk-abc123"], 2, "model: must be the name"),
     ],
 )
 def test_wrong_input_gets_one_line(tmp_path: Path, capsys: Capture, flags: list[str], code: int, words: str) -> None:
@@ -102,6 +110,24 @@ def test_wrong_input_gets_one_line(tmp_path: Path, capsys: Capture, flags: list[
     assert words in err and err.count("\n") == 1
     assert "sk-abc123" not in err and "secret" not in err
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("flags", [["--api-key", "secret"], ["--api_key=secret"], ["secret", "--api-key"]])
+def test_what_follows_an_unknown_flag_is_not_repeated(capsys: Capture, flags: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        call(capsys, "generate", *flags)
+    err = capsys.readouterr().err
+    assert ended.value.code == 2 and "did you mean '--api-key-env'?" in err and err.count("\n") == 1
+    assert "secret" not in err
+
+
+def test_used_up_memory_is_one_line(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(options: object) -> int:
+        raise MemoryError
+
+    monkeypatch.setattr("culturepark.cli.browse.run_cultures", fail)
+    code, _, err = call(capsys, "cultures")
+    assert code == 1 and "memory is used up" in err and err.count("\n") == 1
 
 
 def test_no_model_at_all_says_what_to_set(capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import ssl
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from culturepark.export.write import export_run
 from tests.hub.standin import TOKEN, HubStandin
 
 _make_context = cache(ssl.create_default_context)
@@ -39,3 +41,21 @@ def mock_run(tmp_path_factory: pytest.TempPathFactory, run_once: Callable[..., A
     folder = tmp_path_factory.mktemp("hub") / "run"
     run_once(folder, n=24, sample_types=["single", "multi", "preference"])
     return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path, mock_run: Path) -> Path:
+    return Path(shutil.copytree(mock_run, tmp_path / "run"))
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory, mock_run: Path) -> Path:
+    """A run with an export and no card, to copy."""
+    copy = Path(shutil.copytree(mock_run, tmp_path_factory.mktemp("exported") / "run"))
+    export_run(copy, ["messages", "preference"])
+    return copy
+
+
+@pytest.fixture
+def ready(tmp_path: Path, exported: Path) -> Path:
+    return Path(shutil.copytree(exported, tmp_path / "ready"))

@@ -12,45 +12,34 @@ step, or cuts the line after the work was done. Everything is kept in memory; on
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
-import json
 import re
 import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from aiohttp import web
 
+from tests.hub.answers import Failed, fail, hash_text, name_step
 from tests.hub.repos import Blob, Commit, Fault, Repo
+from tests.hub.uploads import Uploads
 
 TOKEN = "hf_standinTokenABCDEFGHIJKLMN"
-SAMPLE_LFS = (".parquet", ".arrow", ".bin", ".zip")  # as in the .gitattributes of a fresh dataset repository
 _STARTED = "2026-01-01T00:00:00.000Z"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class HubStandin:
+class HubStandin(Uploads):
     """The server. ``pushes`` is the number of commits after a repository's first, empty one."""
 
     def __init__(self, token: str = TOKEN, part_size: int = 0) -> None:
-        """``part_size`` above 0: larger files go up in parts of so many bytes."""
-        self.token, self.part_size = token, part_size
-        self.hold_after = -1  # so many large files come in, the others are kept waiting until it is -1 again
-        self.held = threading.Event()
+        super().__init__(token, part_size)
         self.waits: list[float] = []  # what the client would have waited
-        self.before_commit: Callable[[], None] | None = None  # called once
         self.namespaces = {"org", "me"}
         self.readable_only: set[str] = set()
         self.faults: list[Fault] = []
         self.repos: dict[str, Repo] = {}
-        self.stored: dict[str, bytes] = {}  # large files by SHA-256
-        self.parts: dict[str, dict[int, bytes]] = {}
         self.calls: Counter[str] = Counter()
-        self.uploads: Counter[str] = Counter()  # bytes of large files that came in, by SHA-256
         self.seen_paths: list[str] = []
-        self.url = ""
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="hub-standin", daemon=True)
@@ -127,7 +116,7 @@ class HubStandin:
 
     @web.middleware
     async def _spoil(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        step = _name_step(request)
+        step = name_step(request)
         self.calls[step] += 1
         self.seen_paths.append(f"{request.method} {request.path}")
         for fault in self.faults:
@@ -136,9 +125,9 @@ class HubStandin:
         if not request.path.startswith("/storage/"):
             given = request.headers.get("Authorization", "")
             if given and given != f"Bearer {self.token}":
-                return _fail(401, "Invalid credentials in Authorization header", "")
+                return fail(401, "Invalid credentials in Authorization header", "")
             if not given and request.method != "GET" and request.method != "HEAD":
-                return _fail(401, "Invalid username or password.", "")
+                return fail(401, "Invalid username or password.", "")
         return await handler(request)
 
     async def _do_fault(self, fault: Fault, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -154,13 +143,13 @@ class HubStandin:
         await request.read()
         if fault.body:
             return web.Response(status=fault.status, text=fault.body, headers=fault.headers)
-        return _fail(fault.status, f"planned fault {fault.status}", "", fault.headers)
+        return fail(fault.status, f"planned fault {fault.status}", "", fault.headers)
 
     def _repo(self, request: web.Request) -> Repo:
         repo = self.repos.get(f"{request.match_info['org']}/{request.match_info['name']}")
         hidden = repo is not None and repo.private and "Authorization" not in request.headers
         if repo is None or hidden:
-            raise _Failed(_fail(404, "Repository not found", "RepoNotFound"))
+            raise Failed(fail(404, "Repository not found", "RepoNotFound"))
         return repo
 
     def _revision(self, request: web.Request) -> tuple[Repo, Commit]:
@@ -168,13 +157,13 @@ class HubStandin:
         revision = request.match_info.get("rev", "main")
         found = repo.find(revision)
         if found is None:
-            raise _Failed(_fail(404, f"Invalid rev id: {revision}", "RevisionNotFound"))
+            raise Failed(fail(404, f"Invalid rev id: {revision}", "RevisionNotFound"))
         return repo, found
 
     def _check_write(self, request: web.Request) -> None:
         repo_id = f"{request.match_info['org']}/{request.match_info['name']}"
         if repo_id in self.readable_only:
-            raise _Failed(_fail(403, "Forbidden: you must have write access to this repository", ""))
+            raise Failed(fail(403, "Forbidden: you must have write access to this repository", ""))
 
     # --- repositories ------------------------------------------------------------------------------------------
 
@@ -193,7 +182,7 @@ class HubStandin:
         repo_id = f"{org}/{asked['name']}"
         url = f"{self.url}/datasets/{repo_id}"
         if org not in self.namespaces:
-            return _fail(403, f'You don\'t have the rights to create a dataset under the namespace "{org}"', "")
+            return fail(403, f'You don\'t have the rights to create a dataset under the namespace "{org}"', "")
         if repo_id in self.repos:
             return web.json_response({"error": "You already created this dataset repo", "url": url}, status=409)
         self.make_repo(repo_id, private=asked.get("visibility") == "private" or asked.get("private") is True)
@@ -213,9 +202,9 @@ class HubStandin:
         prefix = f"{top}/" if top else ""
         inside = {p[len(prefix) :]: b for p, b in commit.tree.items() if p.startswith(prefix)}
         if top and not inside:
-            return _fail(404, f"{top} does not exist", "EntryNotFound")
+            return fail(404, f"{top} does not exist", "EntryNotFound")
         folders = {"/".join(p.split("/")[:k]) for p in inside for k in range(1, p.count("/") + 1)}
-        rows = [{"type": "directory", "path": prefix + f, "size": 0, "oid": _hash(f)} for f in sorted(folders)]
+        rows = [{"type": "directory", "path": prefix + f, "size": 0, "oid": hash_text(f)} for f in sorted(folders)]
         rows += [blob.describe(prefix + path) for path, blob in sorted(inside.items())]
         rows = [r for r in rows if recursive or "/" not in str(r["path"])[len(prefix) :]]
         page = int(request.query.get("cursor", "0"))
@@ -242,118 +231,23 @@ class HubStandin:
         self._check_write(request)
         name = (await request.json())["tag"]
         if name in repo.tags:
-            return _fail(409, f"Tag reference exists already: refs/tags/{name}", "")
+            return fail(409, f"Tag reference exists already: refs/tags/{name}", "")
         repo.tags[name] = commit.oid
         return web.json_response({})
 
     async def _untag(self, request: web.Request) -> web.Response:
         repo = self._repo(request)
         if repo.tags.pop(request.match_info["rev"], None) is None:
-            return _fail(404, "no such tag", "RevisionNotFound")
+            return fail(404, "no such tag", "RevisionNotFound")
         return web.json_response({})
 
     async def _branch(self, request: web.Request) -> web.Response:
         repo = self._repo(request)
         name = request.match_info["rev"]
         if name in repo.branches:
-            return _fail(409, f"Reference exists already: refs/heads/{name}", "")
+            return fail(409, f"Reference exists already: refs/heads/{name}", "")
         repo.branches[name] = repo.branches["main"]
         return web.json_response({})
-
-    # --- uploads -----------------------------------------------------------------------------------------------
-
-    async def _preupload(self, request: web.Request) -> web.Response:
-        _, commit = self._revision(request)
-        self._check_write(request)
-        ignore = commit.tree[".gitignore"].content.decode().split() if ".gitignore" in commit.tree else []
-        rows = []
-        for file in (await request.json())["files"]:
-            old = commit.tree.get(file["path"])
-            large = file["path"].endswith(SAMPLE_LFS) or file["size"] > 10_000_000
-            oid = (old.sha256 if old.lfs else old.oid) if old else None
-            ignored = any(file["path"].endswith(word.lstrip("*")) for word in ignore)
-            mode = "lfs" if large else "regular"
-            rows.append({"path": file["path"], "uploadMode": mode, "shouldIgnore": ignored, "oid": oid})
-        return web.json_response({"files": rows, "commitOid": commit.oid})
-
-    async def _batch(self, request: web.Request) -> web.Response:
-        self._repo(request)
-        self._check_write(request)
-        rows: list[dict[str, Any]] = []
-        for item in (await request.json())["objects"]:
-            oid, size = item["oid"], item["size"]
-            row = {"oid": oid, "size": size, "authenticated": True}
-            if oid not in self.stored:
-                where = f"{self.url}/storage/{oid}"
-                upload: dict[str, Any] = {"href": f"{where}?X-Amz-Signature=deadbeef"}
-                if self.part_size and size > self.part_size:
-                    count = -(-size // self.part_size)
-                    header = {str(k): f"{where}/{k}?X-Amz-Signature=deadbeef" for k in range(1, count + 1)}
-                    upload = {"href": f"{where}/complete", "header": {"chunk_size": str(self.part_size), **header}}
-                row["actions"] = {"upload": upload, "verify": {"href": f"{where}/verify"}}
-            rows.append(row)
-        return web.json_response({"transfer": "multipart" if self.part_size else "basic", "objects": rows})
-
-    async def _put(self, request: web.Request) -> web.Response:
-        oid, part = request.match_info["oid"], request.match_info.get("part")
-        content = await request.read()
-        while 0 <= self.hold_after <= len(self.stored):
-            self.held.set()
-            await asyncio.sleep(0.01)
-        self.uploads[oid] += len(content)
-        if part:
-            self.parts.setdefault(oid, {})[int(part)] = content
-        elif _hash256(content) != oid:
-            return web.Response(status=400, text="BadDigest")
-        else:
-            self.stored[oid] = content
-        return web.Response(headers={"ETag": f'"{_hash(content.hex())}"'})
-
-    async def _complete(self, request: web.Request) -> web.Response:
-        oid = request.match_info["oid"]
-        asked = [part["partNumber"] for part in (await request.json())["parts"]]
-        content = b"".join(self.parts.get(oid, {}).get(number, b"") for number in asked)
-        if _hash256(content) != oid:
-            return _fail(400, "the parts do not make the file", "")
-        self.stored[oid] = content
-        return web.json_response({})
-
-    async def _verify(self, request: web.Request) -> web.Response:
-        if request.headers.get("Authorization") != f"Bearer {self.token}":
-            return _fail(401, "Invalid credentials in Authorization header", "")
-        oid = request.match_info["oid"]
-        return web.json_response({}) if oid in self.stored else _fail(404, "not there", "")
-
-    async def _commit(self, request: web.Request) -> web.Response:
-        repo, commit = self._revision(request)
-        self._check_write(request)
-        branch = request.match_info["rev"]
-        if self.before_commit is not None:
-            interfere, self.before_commit = self.before_commit, None
-            interfere()
-        lines = [json.loads(line) for line in (await request.read()).splitlines()]
-        header = lines[0]["value"]
-        if branch not in repo.branches:
-            return _fail(404, f"{branch} is no branch", "RevisionNotFound")
-        if header.get("parentCommit") and header["parentCommit"] != repo.branches[branch]:
-            return _fail(412, "A commit has happened since. Please refresh and try again.", "")
-        tree = dict(commit.tree)
-        for line in lines[1:]:
-            value = line["value"]
-            if line["key"] == "file":
-                tree[value["path"]] = Blob(base64.b64decode(value["content"]), False)
-            elif line["key"] == "lfsFile":
-                if value["oid"] not in self.stored:
-                    return _fail(400, f"LFS object {value['oid']} is not there", "")
-                tree[value["path"]] = Blob(self.stored[value["oid"]], True)
-            elif line["key"] == "deletedFile":
-                if tree.pop(value["path"], None) is None:
-                    return _fail(404, "A file with this name doesn't exist", "EntryNotFound")
-            else:
-                return _fail(400, f"unknown operation {line['key']}", "")
-        made = repo.commit(branch, header["summary"], tree)
-        url = f"{self.url}{request.path}".replace(f"commit/{branch}", f"commit/{made.oid}").replace("/api", "")
-        return web.json_response({"success": True, "commitOid": made.oid, "commitUrl": url, "hookOutput": ""})
 
     # --- downloads ---------------------------------------------------------------------------------------------
 
@@ -363,7 +257,7 @@ class HubStandin:
         headers = {"X-Repo-Commit": commit.oid, "Accept-Ranges": "bytes"}
         blob = commit.tree.get(path)
         if blob is None:
-            return _fail(404, "Entry not found", "EntryNotFound", headers)
+            return fail(404, "Entry not found", "EntryNotFound", headers)
         headers["ETag"] = f'"{blob.sha256 if blob.lfs else blob.oid}"'
         content, status = blob.content, 200
         if wanted := re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("Range", "")):
@@ -371,47 +265,3 @@ class HubStandin:
             headers["Content-Range"] = f"bytes {start}-{end}/{len(content)}"
             content, status = content[start : end + 1], 206
         return web.Response(body=content, status=status, headers=headers, content_type="application/octet-stream")
-
-
-class _Failed(web.HTTPException):
-    status_code = 404
-
-    def __init__(self, answer: web.Response) -> None:
-        self.status_code = answer.status
-        keep = {k: v for k, v in answer.headers.items() if k.startswith("X-")}
-        super().__init__(headers=keep, text=answer.text, content_type="application/json")
-
-
-def _fail(status: int, message: str, code: str, headers: dict[str, str] | None = None) -> web.Response:
-    marks = {"X-Error-Message": message, "X-Request-Id": "standin", **(headers or {})}
-    if code:
-        marks["X-Error-Code"] = code
-    return web.json_response({"error": message}, status=status, headers=marks)
-
-
-def _name_step(request: web.Request) -> str:
-    path = request.path
-    for step in ("preupload", "commit", "revision", "tree", "resolve", "branch", "validate-yaml", "refs"):
-        if f"/{step}" in path:
-            return step
-    if "/tag/" in path:
-        return "tag" if request.method == "POST" else "untag"
-    for mark, step in (
-        ("/repos/create", "create"),
-        ("/objects/batch", "batch"),
-        ("/complete", "complete"),
-        ("/verify", "verify"),
-        ("/storage/", "put"),
-        ("/api/datasets/", "info"),
-    ):
-        if mark in path:
-            return step
-    return "other"
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha1(text.encode()).hexdigest()
-
-
-def _hash256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,69 +13,12 @@ from typing import Any
 import pytest
 import yaml
 
-from culturepark.cli import main
-from culturepark.errors import ConfigError, DataError
 from culturepark.export.records import read_export
 from culturepark.export.write import export_run
 from culturepark.hub.publish import push_run
+from tests.hub.pushing import LICENCE, Capture, call, load, pushed_files
 from tests.hub.repos import Fault
 from tests.hub.standin import TOKEN, HubStandin
-
-Capture = pytest.CaptureFixture[str]
-LICENCE = ["--license", "cc-by-nc-4.0"]
-MOCK = ["--cultures", "arab,korean", "--engine", "mock", "--encoder", "none", "--progress", "none"]
-LOAD = """
-import datasets, json, sys
-out = {}
-for name in json.loads(sys.argv[2]):
-    loaded = datasets.load_dataset(sys.argv[1], name) if name else datasets.load_dataset(sys.argv[1])
-    out[name] = {split: rows.to_list() for split, rows in loaded.items()}
-print(json.dumps(out))
-"""
-
-
-@pytest.fixture
-def folder(tmp_path: Path, mock_run: Path) -> Path:
-    return Path(shutil.copytree(mock_run, tmp_path / "run"))
-
-
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory, mock_run: Path) -> Path:
-    """A run with an export and no card, to copy."""
-    copy = Path(shutil.copytree(mock_run, tmp_path_factory.mktemp("exported") / "run"))
-    export_run(copy, ["messages", "preference"])
-    return copy
-
-
-@pytest.fixture
-def ready(tmp_path: Path, exported: Path) -> Path:
-    return Path(shutil.copytree(exported, tmp_path / "ready"))
-
-
-def load(where: str, tmp_path: Path, *names: str, hub: HubStandin | None = None) -> Any:
-    """What ``datasets`` finds in another process, which knows nothing of this package."""
-    env = {**os.environ, "HF_HOME": str(tmp_path / "elsewhere"), "HF_HUB_OFFLINE": "0" if hub else "1"}
-    if hub:
-        env |= {"HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN}
-    command = [sys.executable, "-c", LOAD, where, json.dumps(names or [""])]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=200, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return json.loads(done.stdout)
-
-
-def pushed_files(folder: Path) -> dict[str, bytes]:
-    export = read_export(folder)
-    assert export is not None
-    names = [name for part in export.parts for name in part.files]
-    names += [*export.extras, "CITATION.cff", "croissant.json", "export.json"]
-    return {name: (folder / name).read_bytes() for name in names}
-
-
-def call(capsys: Capture, *arguments: str) -> tuple[int, str, str]:
-    code = main(list(arguments))
-    out, err = capsys.readouterr()
-    assert "Traceback" not in err and TOKEN not in out + err
-    return code, out, err
 
 
 def read_front(hub: HubStandin) -> dict[str, Any]:
@@ -200,110 +141,6 @@ def test_an_export_elsewhere(hub: HubStandin, folder: Path, tmp_path: Path, caps
     assert pushed_files(tmp_path / "out").items() <= hub.files().items()
     assert "data/sharegpt/arab/train.jsonl" in hub.files()
     assert list(hub.repos["org/name"].tags) == ["v1"]
-
-
-@pytest.mark.parametrize(
-    ("name", "flags", "said"),
-    [
-        ("name", (), "is no repository; write ORG/NAME"),
-        ("org/na me", (), "is no repository"),
-        ("datasets/org/name", (), "is no repository"),
-        ("org/../etc", (), "is no repository"),
-        ("org/name", ("--tag", "a..b"), "--tag: 'a..b' is no name"),
-        ("org/name", ("--revision", "-x/y"), "--revision"),
-    ],
-)
-def test_names_that_can_be_none_are_told_before_anything_is_asked(
-    hub: HubStandin, ready: Path, capsys: Capture, name: str, flags: tuple[str, ...], said: str
-) -> None:
-    arguments = [f"{flag}={value}" for flag, value in zip(flags[::2], flags[1::2], strict=True)]
-    code, _, err = call(capsys, "push", str(ready), "--repo-id", name, *arguments, *LICENCE)
-    assert code == 2 and said in err and err.count("\n") == 1
-    assert not hub.calls
-
-
-def test_no_token_and_a_token_that_is_none(
-    hub: HubStandin, ready: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("HF_TOKEN")
-    code, _, err = call(capsys, "push", str(ready), "--repo-id", "org/name", *LICENCE)
-    assert code == 2 and "there is no token for the Hub; set HF_TOKEN" in err and err.count("\n") == 1
-    with pytest.raises(ConfigError, match="characters that no token has"):
-        push_run(ready, "org/name", license="cc-by-nc-4.0", token="hf_päss wort")
-    assert not hub.calls
-
-
-def test_the_hubs_own_login_is_used(
-    hub: HubStandin, ready: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from huggingface_hub import constants
-
-    monkeypatch.delenv("HF_TOKEN")
-    stored = tmp_path / "token"
-    stored.write_text(TOKEN)
-    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(stored))
-    assert push_run(ready, "org/name", license="cc-by-nc-4.0")
-
-
-def test_the_token_is_in_no_file(hub: HubStandin, ready: Path) -> None:
-    push_run(ready, "org/name", license="cc-by-nc-4.0")
-    assert not [p for p in ready.rglob("*") if p.is_file() and TOKEN.encode() in p.read_bytes()]
-    assert not [path for path, content in hub.files().items() if TOKEN.encode() in content]
-
-
-def test_refusals_of_the_hub_end_the_command_with_4(hub: HubStandin, ready: Path, capsys: Capture) -> None:
-    for status in (401, 403, 404):
-        hub.faults.append(Fault("preupload", status=status))
-        code, _, err = call(capsys, "push", str(ready), "--repo-id", "org/name", *LICENCE)
-        assert code == 4 and str(status) in err and err.count("\n") == 1
-
-
-def test_a_damaged_export_is_not_pushed(hub: HubStandin, ready: Path) -> None:
-    path = ready / "data/messages/arab/train-00000-of-00001.parquet"
-    path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(DataError, match="export again"):
-        push_run(ready, "org/name", license="cc-by-nc-4.0")
-    path.unlink()
-    with pytest.raises(DataError, match="is missing; export again"):
-        push_run(ready, "org/name", license="cc-by-nc-4.0")
-    assert not hub.pushes("org/name") if hub.repos else True
-
-
-def test_no_run_is_one_line(hub: HubStandin, tmp_path: Path, capsys: Capture) -> None:
-    code, _, err = call(capsys, "push", str(tmp_path / "none"), "--repo-id", "org/name")
-    assert code == 3 and err.count("\n") == 1
-
-
-def test_generate_pushes_when_it_is_done(hub: HubStandin, tmp_path: Path, capsys: Capture) -> None:
-    run = str(tmp_path / "made")
-    code, out, err = call(capsys, "generate", *MOCK, "-n", "12", "-o", run, "--push-to-hub", "org/name", *LICENCE)
-    assert code == 0, err
-    assert "12 samples in" in out and "Pushed" in out
-    assert pushed_files(Path(run)).items() <= hub.files().items()
-
-
-def test_generate_checks_all_it_can_before_the_run(
-    hub: HubStandin, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = tmp_path / "made"
-    plain = ("generate", *MOCK, "-n", "12", "-o", str(run), "--push-to-hub")
-    assert "add --license before the run" in call(capsys, *plain, "org/name")[2]
-    assert "is no repository" in call(capsys, *plain, "name", *LICENCE)[2]
-    monkeypatch.delenv("HF_TOKEN")
-    assert "there is no token" in call(capsys, *plain, "org/name", *LICENCE)[2]
-    assert not run.exists() and not hub.calls
-
-
-def test_a_push_that_fails_after_generate_names_the_command_that_goes_on(
-    hub: HubStandin, tmp_path: Path, capsys: Capture
-) -> None:
-    hub.faults.append(Fault("preupload", status=403))
-    run = tmp_path / "made"
-    arguments = ("generate", *MOCK, "-n", "6", "-o", str(run), "--push-to-hub", "org/name", *LICENCE)
-    code, out, err = call(capsys, *arguments)
-    assert code == 4 and f"culturepark push {run} --repo-id org/name" in err and "6 samples" in out
-    assert call(capsys, "push", str(run), "--repo-id", "org/name")[0] == 0
-    assert len(hub.pushes()) == 1
 
 
 @pytest.fixture

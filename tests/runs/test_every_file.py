@@ -17,6 +17,7 @@ import culturepark
 from culturepark.errors import DataError
 from culturepark.llm.spend import read_spend, sum_up
 from culturepark.runs import journal, order, runner
+from culturepark.runs.events import read_events
 from culturepark.runs.journal import RunFolder
 from tests.runs.test_damage import FILES, SETTINGS, note_calls, run_again, same, stop_after
 
@@ -258,3 +259,14 @@ def test_a_damaged_run_that_is_killed_while_it_is_mended(
     trial.resume()
     assert sorted(set(trial.asked)) == sorted(needed) and len(trial.asked) == len(set(trial.asked))
     assert (trial.path / "damaged" / "1" / "dialogues.jsonl").is_file()
+
+
+def test_damage_is_in_the_story_of_the_run_also_when_the_screen_shows_nothing(
+    half: Path, tmp_path: Path, calm: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trial = Trial(half, calm, tmp_path / "run", capsys)
+    file = trial.path / "dialogues.jsonl"
+    file.write_bytes(flip(0.03)(file.read_bytes()))
+    culturepark.generate(output_dir=str(trial.path), **{**SETTINGS, "progress": "none"})
+    told = [e["text"] for e in read_events(trial.path) if e["kind"] == "remark"]
+    assert any("Damaged" in text and "dialogues.jsonl" in text for text in told), told

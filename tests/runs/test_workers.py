@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from culturepark.runs.folder import load_run
+from culturepark.runs.local_workers import _pack
 from tests.books import check_books, read_data
 from tests.resume.test_stops import finish, read_stats, serve, start, wait_for
 
@@ -106,3 +107,31 @@ def test_what_a_worker_cannot_open_is_one_line(tmp_path: Path) -> None:
         code, _, err = finish(start(url, tmp_path / "run", "--workers", "2"))
     assert code == 4
     assert [line for line in err.splitlines() if line.startswith("culturepark:")][0].count("API key") == 1
+
+
+def test_a_worker_ends_in_silence_while_its_input_is_open() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "culturepark.runs.local_workers"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+    with process.stdin, process.stdout, process.stderr:
+        process.stdin.write(_pack(("close",)))
+        process.stdin.flush()
+        said = process.stderr.read()  # to its end; the input is still open
+        assert (process.wait(60), said) == (0, b"")
+
+
+def test_a_ctrl_c_at_the_terminal_is_for_the_parent_alone(tmp_path: Path) -> None:
+    """Also while the workers are only being started, so that none of them answers with a traceback."""
+    with serve(tmp_path, "--latency-s", "0.05") as url:
+        process = start(url, tmp_path / "run", "--workers", "2")
+        wait_for(lambda: len(workers_of(process)) == 2, process)
+        groups = {os.getpgid(worker) for worker in workers_of(process)}
+        assert os.getpgid(process.pid) not in groups
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130 and "Traceback" not in said and "Exception ignored" not in said, said

@@ -187,10 +187,69 @@ async def test_workers_are_refused_while_batches_are_open(tmp_path: Path) -> Non
     journal.note(wave, "uploaded", file="f")
     journal.close()
     config = build_config({"model": "m", "base_url": "http://127.0.0.1:1/v1", "engine": "openai", "workers": 2})
-    told = "1 batches of this run with 3 requests are paid and open at http://127.0.0.1:1/v1; resume without --workers"
+    told = "3 requests of this run are paid and wait in 1 batches at http://127.0.0.1:1/v1; resume without --workers"
     with pytest.raises(ConfigError, match=told):
         async with open_engine(config, tmp_path, Hooks(lambda key: 0)):
             pass
+
+
+@pytest.mark.parametrize("mode", ["off", "all"])
+@pytest.mark.parametrize("engine", ["openai", "mock"])
+async def test_another_server_is_refused_while_batches_wait_at_the_old_one(
+    tmp_path: Path, mode: str, engine: str
+) -> None:
+    requests = [make_request(k) for k in range(4)]
+    async with BatchServer(batch_s=0.2) as there, BatchServer() as here:
+        first = Sitting(there, tmp_path)
+        first.start(requests)
+        await wait_for(lambda: there.counts["looks"])
+        await first.kill()
+
+        async def resume(url: str | None, engine: str, mode: str = mode) -> list[str]:
+            given = {"model": "fake-model", "base_url": url, "engine": engine, "batch": mode, "batch_every": 0.05}
+            async with open_engine(build_config(given), tmp_path, Hooks(lambda key: 0)) as opened:
+                return texts(await asyncio.gather(*(opened.client.reply(r) for r in requests)))
+
+        told = f"4 requests of this run are paid and wait in 1 batches at {there.base_url}; resume with --base-url "
+        with pytest.raises(ConfigError, match=told):
+            await resume(here.base_url, engine, "off" if engine == "mock" else mode)
+        assert here.stats()["requests"] == 0 and here.stats()["batches"] == 0
+        await resume(there.base_url, "openai")
+        assert there.stats()["answered_again"] == 0 and there.stats()["served"] == 4
+        if engine == "openai":  # nothing waits there any more
+            await resume(here.base_url, "openai")
+
+
+async def test_the_batch_of_a_damaged_first_line_is_not_paid_again(tmp_path: Path) -> None:
+    requests = [make_request(k) for k in range(5)]
+    async with BatchServer(batch_s=0.1) as server:
+        first = Sitting(server, tmp_path)
+        first.start(requests)
+        await wait_for(lambda: server.counts["looks"])
+        await first.kill()
+        journal = tmp_path / "batches.jsonl"
+        raw = bytearray(journal.read_bytes())
+        raw[10] ^= 1
+        journal.write_bytes(bytes(raw))
+        second = Sitting(server, tmp_path)
+        texts(await second.ask(requests))
+        await second.close()
+        assert server.stats()["sizes"] == [5] and server.stats()["answered_again"] == 0
+        assert f"{journal}, line 1: damaged; its copy is used." in second.said
+
+
+async def test_a_batch_nobody_can_find_again_is_told_before_anything_is_sent(tmp_path: Path) -> None:
+    journal = BatchJournal(tmp_path / "batches.jsonl")
+    wave = WaveRecord("w", "http://127.0.0.1:1/v1", "m", ("a", "b", "c"))
+    journal.begin(wave)
+    journal.note(wave, "created", batch="batch-7")
+    journal.close()
+    raw = (tmp_path / "batches.jsonl").read_bytes()
+    (tmp_path / "batches.jsonl").write_bytes(raw[40:])
+    said: list[str] = []
+    config = build_config({"model": "m", "base_url": "http://127.0.0.1:1/v1", "engine": "openai"})
+    async with open_engine(config, tmp_path, Hooks(lambda key: 0, say=said.append)):
+        assert any("batch-7 is lost; those needed are paid again" in line for line in said)
 
 
 # --- What the ledger holds ---------------------------------------------------------------------------------------

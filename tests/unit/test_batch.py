@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from culturepark.config import build_config
 from culturepark.errors import CallError, ConfigError, DataError, EndpointError
 from culturepark.llm.base import Request
 from culturepark.llm.batch_api import BatchGoneError, BatchStatus, LineFault, explain_line
-from culturepark.llm.batch_journal import BatchJournal, WaveRecord
+from culturepark.llm.batch_journal import BatchJournal, WaveRecord, _seal
 from culturepark.llm.faults import Fault, UnreachableError
 from culturepark.llm.patience import Patience
 from culturepark.llm.waves import Gatherer
@@ -57,29 +58,64 @@ class TestJournal:
         again.close()
         assert BatchJournal(path).open_waves() == []
 
-    @pytest.mark.parametrize("place", [8, 40, -4])
-    def test_a_flipped_byte_is_named_and_the_rest_is_read(self, tmp_path: Path, place: int) -> None:
-        path = tmp_path / "batches.jsonl"
+    @pytest.mark.parametrize("line", range(6))
+    @pytest.mark.parametrize("place", [8, 40, -4, None])
+    def test_no_single_damaged_or_missing_line_loses_a_wave(self, tmp_path: Path, line: int, place: int | None) -> None:
+        path, waves = tmp_path / "batches.jsonl", [make_wave("w1"), make_wave("w2", ("c",))]
         journal = BatchJournal(path)
-        journal.begin(make_wave("w1"))
-        journal.note(make_wave("w1"), "uploaded", file="f1")
-        journal.begin(make_wave("w2"))
+        for wave in waves:
+            journal.begin(wave)
+            journal.note(wave, "uploaded", file=f"f-{wave.name}")
+            journal.note(wave, "created", batch=f"b-{wave.name}")
         journal.close()
         lines = path.read_bytes().splitlines(keepends=True)
-        spoilt = bytearray(lines[0])
-        spoilt[place] ^= 1
-        path.write_bytes(bytes(spoilt) + b"".join(lines[1:]))
-        told: list[tuple[Path, int]] = []
-        again = BatchJournal(path, lambda where, number: told.append((where, number)))
-        assert [wave.name for wave in again.open_waves()] == ["w2"]
-        assert told == [(path, 1)]
+        spoilt = bytearray(lines[line])
+        if place is not None:
+            spoilt[place] ^= 1
+        lines[line] = bytes(spoilt) if place is not None else b""
+        path.write_bytes(b"".join(lines))
+        told: list[str] = []
+        again = BatchJournal(path, told.append)
+        whole = {wave.name: (wave.server, wave.model, wave.ids, wave.file) for wave in again.open_waves()}
+        assert whole == {wave.name: (wave.server, wave.model, wave.ids, wave.file) for wave in waves}
+        assert all(wave.batch or wave.state == "uploaded" for wave in again.open_waves()), "found again by its mark"
+        again.close()
+        assert told == ([] if place is None else [f"{path}, line {line + 1}: damaged; its copy is used."])
+        told.clear()
+        assert len(BatchJournal(path, told.append).open_waves()) == 2 and not told, "it is mended"
+
+    def test_a_wave_that_is_lost_is_named_with_its_batch(self, tmp_path: Path) -> None:
+        path = tmp_path / "batches.jsonl"
+        journal = BatchJournal(path)
+        for wave in (make_wave("w1"), make_wave("w2")):
+            journal.begin(wave)
+            journal.note(wave, "uploaded", file="f")
+            journal.note(wave, "created", batch=f"batch-of-{wave.name}")
+        journal.close()
+        lines = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"".join([lines[0][:20] + b"\n", lines[1][:30] + b"\n", *lines[2:]]))
+        told: list[str] = []
+        assert [wave.name for wave in BatchJournal(path, told.append).open_waves()] == ["w2"]
+        assert len(told) == 1 and "batch-of-w1 is lost; those needed are paid again" in told[0]
+
+    def test_a_journal_of_an_older_version_is_read(self, tmp_path: Path) -> None:
+        """It says only once which requests a wave holds."""
+        path, wave = tmp_path / "batches.jsonl", make_wave()
+        lines = [
+            {"wave": "w1", "state": "gathered", "server": wave.server, "model": "m", "ids": ["a", "b"]},
+            {"wave": "w1", "state": "uploaded", "file": "f"},
+            {"wave": "w1", "state": "created", "batch": "b"},
+        ]
+        path.write_bytes(b"".join(_seal(line) for line in lines))
+        assert BatchJournal(path, pytest.fail).open_waves() == [replace(wave, state="created", file="f", batch="b")]
 
     @pytest.mark.parametrize("line", [b"[]", b"{}", b"null", b'{"crc": "0", "state": "created"}', b"\xff\xfe"])
     def test_lines_that_are_none_of_ours(self, tmp_path: Path, line: bytes) -> None:
         path = tmp_path / "batches.jsonl"
         path.write_bytes(line + b"\n")
-        told: list[int] = []
-        assert BatchJournal(path, lambda _, number: told.append(number)).open_waves() == [] and told == [1]
+        told: list[str] = []
+        assert BatchJournal(path, told.append).open_waves() == []
+        assert [text.partition(":")[0] for text in told] == [f"{path}, line 1"]
 
     def test_a_journal_that_cannot_be_written(self, tmp_path: Path) -> None:
         journal = BatchJournal(tmp_path / "file" / "batches.jsonl")

@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from culturepark.dialogue.checks import ASK_AGAIN, Cleaned, clean_turn, find_fault, shares_run
+from culturepark.dialogue.checks import ASK_AGAIN, Cleaned, clean_turn, find_fault
+from culturepark.dialogue.repetition import shares_run
 from culturepark.language import load_language
 from culturepark.llm.base import Finish, Reply
 from tests.speech import FOREIGN, MACHINES, ORDINARY, REFUSALS, ROLE_LEAKS
@@ -270,3 +273,16 @@ def test_the_model_is_told_what_was_wrong() -> None:
         judge(SAID),
     }
     assert faults == set(ASK_AGAIN)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(st.data())
+def test_shared_runs_are_found_wherever_they_begin(data: st.DataObject) -> None:
+    letters = st.lists(st.sampled_from("abcde"), max_size=20)
+    other = data.draw(letters)
+    taken = data.draw(st.integers(0, 20)), data.draw(st.integers(0, 14))
+    text = [*data.draw(letters), *other[taken[0] : sum(taken)], *data.draw(letters)]
+    length = data.draw(st.integers(3, 12))
+    runs = {tuple(other[k : k + length]) for k in range(len(other) - length + 1)}
+    shared = any(tuple(text[k : k + length]) in runs for k in range(len(text) - length + 1))
+    assert shares_run(" ".join(text), [" ".join(other)], length) is shared

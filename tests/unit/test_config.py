@@ -125,6 +125,12 @@ def refusal(flags: dict[str, Any], file: Path | None = None) -> str:
     return str(caught.value)
 
 
+def test_numbers_of_tokens_are_no_secrets() -> None:
+    body = {"max_tokens": 5, "stop_token_ids": [1], "skip_special_tokens": True, "token": None, "logit_bias": {"1": 2}}
+    assert RunConfig(extra_body=body).extra_body == body
+    assert RunConfig(vllm_args="--max-num-batched-tokens,2048,--tokenizer=x").vllm_args
+
+
 def test_flags_win_over_the_file_and_the_file_over_the_preset(tmp_path: Path) -> None:
     file = write(tmp_path, "n: 30\nturns: 8\npreset: classic\ntop-p: 0.5\n")
     config = build_config({"n": 40}, file)
@@ -166,6 +172,8 @@ def test_an_unknown_key_is_refused_with_the_nearest_name(tmp_path: Path) -> None
         ("cultures: {arab: 1}\n", "cultures:"),
         ("preset: [classic]\n", "preset:"),
         ("temperature: .nan\n", "temperature:"),
+        ("max_cost: .inf\n", "max_cost:"),
+        ("timeout: .inf\n", "timeout:"),
         ("extra_body: 3\n", "extra_body:"),
         ("min_words: 50\nmax_words: 20\n", "min_words"),
         ("style: panel\nturns: 2\n", "panel of 3"),

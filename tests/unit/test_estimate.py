@@ -109,19 +109,42 @@ def test_equal_talks_have_no_spread_and_more_talks_less() -> None:
     assert width(20) < 0.6 * width(2)
 
 
-def test_the_interval_covers_the_truth_about_nine_times_in_ten() -> None:
-    """Pilots of 40 talks out of one large population; the truth is its own ratio."""
+@pytest.mark.parametrize("pilot", [4, 6, 20])
+@pytest.mark.parametrize("whole", [8, 100])
+def test_the_interval_holds_what_a_run_takes_about_nine_times_in_ten(pilot: int, whole: int) -> None:
+    """Small pilots, and runs short and long, out of one population of talks."""
     import random
 
     dice = random.Random(5)
-    population = [talk(dice.randrange(8), 6 + dice.randrange(9)) for _ in range(4000)]
-    truth = 1000 * sum(t.calls for t in population) / sum(t.accepted for t in population)
+    population = [talk(dice.randrange(1, 8), 6 + dice.randrange(9)) for _ in range(4000)]
     hits = 0
-    for _ in range(24):
-        found = forecast_pilot(dice.sample(population, 40), CONFIG, BOOK, None).figures["calls"]
+    for _ in range(300):
+        run = dice.sample(population, whole)
+        config = CONFIG.model_copy(update={"n": sum(t.accepted for t in run)})
+        found = forecast_pilot(dice.sample(population, pilot), config, BOOK, None).figures["calls"]
         assert found.low is not None and found.high is not None
-        hits += found.low <= truth <= found.high
-    assert 18 <= hits <= 24
+        hits += found.low <= sum(t.calls for t in run) <= found.high
+    assert 255 <= hits <= 288
+
+
+def test_one_talk_has_no_interval_and_no_end_is_below_nothing() -> None:
+    assert forecast_pilot([talk(4)], CONFIG, BOOK, None).figures["calls"].low is None
+    wide = forecast_pilot([talk(1, 40), talk(7, 4)], CONFIG, BOOK, None).figures["calls"]
+    assert wide.low == 0.0 and wide.high is not None and wide.high > 2 * wide.value
+
+
+def test_a_short_run_has_no_more_calls_in_flight_than_talks() -> None:
+    few = CONFIG.model_copy(update={"n": 8, "concurrency": 64})
+    forecast = forecast_pilot([talk(4, 10)] * 6, few, BOOK, 2.0)
+    assert forecast.figures["seconds"].value == 20 * 2.0 / 2 and "2 are always in flight" in forecast.remarks[1]
+    offline = forecast_offline([talk(4, 10)], {"cross": 3}, few, BOOK)
+    assert offline.figures["seconds"].value == 30 * 2.0 / 3
+
+
+def test_a_ceiling_in_money_without_a_price_is_told_before_the_run() -> None:
+    unknown = CONFIG.model_copy(update={"model": "odd", "max_cost": 1.0})
+    remarks = forecast_offline([talk(4, 10)], {"cross": 3}, unknown, BOOK).remarks
+    assert any("odd" in r and "with --max-cost the run does not start without it" in r for r in remarks)
 
 
 @pytest.mark.parametrize(
@@ -396,6 +419,8 @@ def test_the_last_message_says_all_it_should(
     assert "\n" not in text
     for word in words:
         assert word in text, text
+    partly = describe_shortfall(why, spent, ceiling, accepted, 1000, Fraction(1, 2))
+    assert ("open talks have taken a part" in partly) == bool(accepted) and "open talks" not in text
 
 
 def test_status_and_report_show_the_spending(tmp_path: Path) -> None:

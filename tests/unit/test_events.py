@@ -82,3 +82,22 @@ def test_what_a_terminal_would_obey_is_not_shown() -> None:
     event = {"time": "2026-01-01T00:00:00.000Z", "kind": "failed", "what": "bad \x1b[2Jreply\nline"}
     shown = describe_event(event)
     assert "\x1b" not in shown and "\n" not in shown and "reply" in shown
+
+
+def test_a_clock_that_jumps_back_does_not_mix_up_sittings(tmp_path: Path) -> None:
+    hours = [("start", 10), ("retry", 11), ("end", 11), ("start", 9), ("pause", 9), ("end", 9)]
+    lines = [json.dumps({"time": f"2026-01-01T{hour:02d}:00:00.000Z", "kind": kind}) for kind, hour in hours]
+    (tmp_path / "events.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    first, second = split_sittings(read_events(tmp_path))
+    assert [e["kind"] for e in first.events] == ["retry"] and first.end and first.end["time"][11:13] == "11"
+    assert [e["kind"] for e in second.events] == ["pause"] and second.end and second.end["time"][11:13] == "09"
+
+
+def test_what_the_screen_has_shown_is_kept_but_not_echoed(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    log = EventLog(tmp_path, echo=echo_json(stream))
+    log.note_shown("Damaged: a file")
+    log.note("start")
+    log.close()
+    assert [e.get("text") for e in read_events(tmp_path)] == ["Damaged: a file", None]
+    assert stream.getvalue().count("\n") == 1 and log.counts["remark"] == 1

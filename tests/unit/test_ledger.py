@@ -17,6 +17,7 @@ import pytest
 
 import culturepark.llm.ledger
 from culturepark.errors import CallError, DataError
+from culturepark.files import seal_line
 from culturepark.llm.base import Reply, Request, Sampling, Usage
 from culturepark.llm.booking import BookingClient
 from culturepark.llm.ledger import Ledger, describe_spend
@@ -258,6 +259,117 @@ def test_both_copies_of_the_totals_damaged_is_told(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b'"calls":2', b'"calls":1'))
     ledger = Ledger(tmp_path, on_damage=lambda *told: None)
     assert ledger.unknown == 2
+
+
+def take_out(path: Path, *numbers: int) -> None:
+    """Take lines out of a file, counted from 1."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(line for k, line in enumerate(lines, 1) if k not in numbers))
+
+
+@pytest.mark.parametrize(
+    ("gone", "wanted", "unknown"),
+    [
+        ((1,), [BILL] * 4 + [LOST] * 2, 0),  # an ask: its end tells all
+        ((4,), [BILL] * 3 + [LOST] * 3, 0),  # an end: its call counts at the estimate
+        ((3, 4), [BILL] * 3 + [LOST] * 2, 1),  # a whole call
+        ((3, 4, 5, 6), [BILL] * 2 + [LOST] * 2, 2),
+        ((9,), [BILL] * 4 + [LOST], 1),  # a call that was under way
+        ((2, 7), [BILL] * 3 + [LOST] * 3, 0),
+    ],
+)
+def test_lines_taken_out_are_noticed(tmp_path: Path, gone: tuple[int, ...], wanted: list[Bill], unknown: int) -> None:
+    fill(tmp_path)
+    path = tmp_path / "main.jsonl"
+    take_out(path, *gone)
+    told: list[tuple[int, str]] = []
+    ledger = Ledger(tmp_path, on_damage=lambda file, number, what: told.append((number, what)))
+    assert sum_up(ledger.totals()) == count(*wanted) and ledger.unknown == unknown
+    ((number, what),) = told
+    assert number == min(gone) and what.startswith(f"comes after missing lines ({len(gone)})")
+    assert ("not known" in what) == bool(unknown)
+    ledger.settle(ledger.ask("new", "m0", ESTIMATE), BILL)
+    ledger.close()
+    assert not read_book(path).damage, "it is mended"
+
+
+def test_the_last_call_may_be_the_one_that_is_missing(tmp_path: Path) -> None:
+    """No number tells of a call that began after the last one whose line is there."""
+    ledger = Ledger(tmp_path)
+    first = ledger.ask("d0/t", "m", ESTIMATE)
+    ledger.ask("d1/t", "m", ESTIMATE)
+    ledger.settle(first, BILL)
+    ledger.close()
+    take_out(tmp_path / "main.jsonl", 2)
+    assert read_book(tmp_path / "main.jsonl").unknown == 1
+
+
+def test_a_line_taken_out_of_a_file_in_use_is_noticed(tmp_path: Path) -> None:
+    """After a compaction and in a later sitting lines go on being numbered."""
+    fill(tmp_path)
+    ledger = Ledger(tmp_path)  # compacts: two totals, two asks
+    for k in range(5):
+        ledger.settle(ledger.ask(f"e{k}", "m", ESTIMATE), BILL)
+    ledger.close()
+    path = tmp_path / "main.jsonl"
+    assert [json.loads(line).get("line") for line in path.read_bytes().splitlines()] == [None, None, *range(2, 14)]
+    assert not read_book(path).damage
+    before = spent(tmp_path)
+    take_out(path, 7, 8)
+    assert read_book(path).damage[0][0] == 7 and read_book(path).unknown == 1
+    assert spent(tmp_path).calls == before.calls - 1
+
+
+@pytest.mark.parametrize("copy", [1, 2])
+def test_a_copy_of_the_totals_taken_out_loses_nothing(tmp_path: Path, copy: int) -> None:
+    fill(tmp_path)
+    Ledger(tmp_path).close()
+    before = spent(tmp_path)
+    take_out(tmp_path / "main.jsonl", copy)
+    told: list[str] = []
+    ledger = Ledger(tmp_path, on_damage=lambda file, number, what: told.append(what))
+    assert sum_up(ledger.totals()) == before and ledger.unknown == 0
+    assert told == ["had a copy, which is missing; nothing is lost by that"]
+
+
+def test_both_totals_taken_out_are_noticed(tmp_path: Path) -> None:
+    fill(tmp_path)
+    Ledger(tmp_path).close()
+    take_out(tmp_path / "main.jsonl", 1, 2)
+    assert read_book(tmp_path / "main.jsonl").unknown == 2
+
+
+def test_a_line_put_in_twice_counts_once(tmp_path: Path) -> None:
+    fill(tmp_path)
+    path, before = tmp_path / "main.jsonl", spent(tmp_path)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines, lines[3], lines[2]]))
+    book = read_book(path)
+    assert sum_up(book.by_model()) == before and book.unknown == 0
+    assert book.damage == [(11, "is there twice and counts once"), (12, "is there twice and counts once")]
+
+
+def test_lines_in_another_order_say_the_same(tmp_path: Path) -> None:
+    fill(tmp_path, left_open=0)
+    path, before = tmp_path / "main.jsonl", spent(tmp_path)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:3], lines[4], lines[3], *lines[5:]]))
+    assert spent(tmp_path) == before and not read_book(path).damage
+
+
+def test_files_of_older_versions_are_read_and_gone_on_with(tmp_path: Path) -> None:
+    """Their lines have no numbers."""
+    fill(tmp_path, calls=1, left_open=1)
+    path = tmp_path / "main.jsonl"
+    old = [{k: v for k, v in json.loads(line).items() if k != "line"} for line in path.read_bytes().splitlines()]
+    path.write_bytes(b"".join(seal_line({k: v for k, v in r.items() if k not in ("len", "crc")}) for r in old))
+    ledger = Ledger(tmp_path, on_damage=lambda *told: pytest.fail(str(told)))
+    for k in range(3):
+        ledger.settle(ledger.ask(f"e{k}", "m0", ESTIMATE), BILL)
+    ledger.close()
+    assert not read_book(path).damage and spent(tmp_path) == count(LOST, BILL, BILL, BILL)
+    take_out(path, 4, 5)
+    assert read_book(path).damage[0][0] == 4
 
 
 def test_crlf_lines_are_noticed(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from culturepark.llm.faults import UnreachableError
 from culturepark.llm.limits import RetryEvent, RetryingClient
 from culturepark.llm.pool import Member, PoolClient
 from tests.stubs import OK, Held, Outcomes, make_request
-from tests.virtual import SimServer, hold_talks, rank_by_number, run_virtually, tell_time
+from tests.virtual import SimServer, hold_talks, number_of, rank_by_number, run_virtually, tell_time
 
 
 async def no_probe() -> None:
@@ -135,7 +135,7 @@ def test_each_server_finds_its_own_window() -> None:
 
 def test_old_talks_come_first_on_every_server() -> None:
     trial = Trial([SimServer(4), SimServer(4)], limit=8, talks=80, open_at_once=80).run()
-    ends = [max(i for i, key in enumerate(trial.order) if rank_by_number(key) == talk) for talk in range(80)]
+    ends = [max(i for i, key in enumerate(trial.order) if number_of(key) == talk) for talk in range(80)]
     assert all(abs(end / 6 - talk) < 25 for talk, end in enumerate(ends))
 
 

@@ -12,14 +12,14 @@ from culturepark.llm.base import Request
 from culturepark.llm.window import WindowClient
 from tests.stubs import Held, Outcomes, make_request
 from tests.trials import Trial
-from tests.virtual import SimServer, rank_by_number, run_virtually, tell_time
+from tests.virtual import SimServer, number_of, rank_by_number, run_virtually, tell_time
 
 # The order
 
 
 def test_calls_of_old_talks_overtake() -> None:
     trial = Trial(SimServer(4), limit=4, talks=60, open_at_once=60).run()
-    ends = [max(i for i, key in enumerate(trial.order) if rank_by_number(key) == talk) for talk in range(60)]
+    ends = [max(i for i, key in enumerate(trial.order) if number_of(key) == talk) for talk in range(60)]
     # Talks end in nearly the order of the plan: the first when a small part of all is done.
     assert ends[0] < 40 and all(abs(end / 6 - talk) < 12 for talk, end in enumerate(ends))
 
@@ -27,7 +27,7 @@ def test_calls_of_old_talks_overtake() -> None:
 async def test_smaller_ranks_first_then_first_come_first_served() -> None:
     held = Held()
     ranks = {"d0/0": 9, "d1/0": 5, "d2/0": 5, "d3/0": 1, "d4/0": 7}
-    window = WindowClient(held, 1, rank_of=ranks.__getitem__)
+    window = WindowClient(held, 1, rank_of=lambda request: ranks[request.key])
     calls = [asyncio.create_task(window.reply(make_request(i))) for i in range(5)]
     for number in (0, 3, 1, 2, 4):
         await asyncio.sleep(0)

@@ -23,6 +23,7 @@ _BROKEN = re.compile(
     "\u2e80-\u2fdf\U0001d400-\U0001d7ff\U000e0080-\U0010ffff"  # radicals, mathematical letters, private planes
     "]|[\u0300-\u036f]{3}"  # a letter buried in accents
 )
+_BREAKS = dict.fromkeys(b"\t\n\r", " ")
 _TAG = re.compile("(?<![\U0001f3f4\U000e0000-\U000e007f])[\U000e0000-\U000e007f]")  # unless a flag's
 _PICTURE = "[\u00a9\u00ae\u203c-\u3299\U0001f000-\U0001faff\ufe0f]"
 _LOOSE_JOINER = re.compile(f"(?<!{_PICTURE})\u200d|\u200d(?!{_PICTURE})|\u200c")
@@ -91,11 +92,11 @@ _DASHES, _DOTS = ("- ", "* ", "+ "), "\u2022\u25aa\u25cf\u25e6\u2023"
 
 def find_bad_unicode(text: str, pack: LanguagePack) -> str:
     """The first character or run that no clean text of the language holds, as code points; empty if there is none."""
+    if text.isascii() and text.translate(_BREAKS).isprintable():
+        return ""
     found = _BROKEN.search(text)
     if found:
         return _name(found[0])
-    if text.isascii():
-        return ""
     if max(text) > "\U000dffff" and (found := _TAG.search(text)):
         return _name(found[0])
     scripts = {pack.script, *pack.scripts_allowed}
@@ -121,7 +122,7 @@ def _name(found: str) -> str:
 def find_markup(text: str) -> str:
     """What kind of markup is in the text and where it begins; empty for plain speech."""
     for kind, (hints, pattern) in _MARKUP.items():
-        if any(h in text for h in hints) and (found := pattern.search(text)):
+        if any(map(text.__contains__, hints)) and (found := pattern.search(text)):
             return f"{kind}: {found[0].strip()[:60]}"
     return _find_list(text)
 

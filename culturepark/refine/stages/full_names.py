@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from culturepark.language import LanguagePack
-from culturepark.language.phrases import Clause, fold, may_match, read_needs
+from culturepark.language.literals import Literals
+from culturepark.language.phrases import Needs, add_needs, are_met, fold
 from culturepark.refine.stages.people import load_words
 
 _UPPER = "A-ZÀ-ÖØ-ÞĀĂĄĆČĎĐĒĘĚĞĪİŁŃŇŐŒŘŚŞŠŤŪŮŰŹŻŽ"
@@ -37,18 +38,18 @@ class _Rules:
     office: re.Pattern[str]
     lead: re.Pattern[str]
     says: re.Pattern[str]
-    needs: tuple[tuple[Clause, ...], ...]  # what a text must hold for each of the three
+    needs: tuple[Needs, ...]  # what a text must hold for each of the three
 
 
 @lru_cache(maxsize=64)
-def _compile_rules(tag: str) -> _Rules:
+def _compile_rules(tag: str, literals: Literals) -> _Rules:
     words = load_words()
     offices, leads, says = words.offices[tag], words.leads[tag], words.says[tag]
     return _Rules(
         re.compile(rf"\b(?:{offices}),? ({_NAMES})"),
         re.compile(rf"\b(?i:{leads}) ({_NAMES})"),
         re.compile(rf"{_ADVERBS}(?:{says})\b"),
-        tuple(read_needs(f"(?:{pattern})") for pattern in (offices, leads, says)),
+        tuple(add_needs(f"(?:{pattern})", literals) for pattern in (offices, leads, says)),
     )
 
 
@@ -62,8 +63,9 @@ def find_full_name(text: str, pack: LanguagePack, known: frozenset[str]) -> str:
     tag = pack.tag.split("-")[0]
     if pack.script != "Latin" or tag not in load_words().offices:
         return ""
-    rules, folded = _compile_rules(tag), fold(text)
-    held, led, speaking = (may_match(needs, folded) for needs in rules.needs)
+    rules = _compile_rules(tag, pack.literals)
+    found = pack.literals.find(fold(text))
+    held, led, speaking = [are_met(needs, found) for needs in rules.needs]
     return (
         (held and _find_held(text, rules, tag, known))
         or (led and _find_led(text, rules, tag, known))

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ _PERMUTATIONS, _BANDS, _SEED = 64, 16, 20240607
 _SLACK = 0.3  # how far a sketch may fall below the threshold and still be compared in full
 _COMPARED = 8  # texts compared in full for one question
 _LENIENCE, _BRIEF = 0.1, 90  # in a text of so many n-grams, one changed word may cost so much
+_PREPARED = 1_024
 _RECENT = 8_192  # three kilobytes of memory each
 _DIGITS = re.compile(r"\d+")
 SKETCH = f"{_PERMUTATIONS}/{_BANDS}/{_SEED}"  # sketches are of use to those made in the same way only
@@ -45,7 +47,7 @@ def split_words(text: str) -> list[str]:
 
 def is_unspaced(tag: str) -> bool:
     """Does the language write no spaces between words?"""
-    return _shorten(tag) in UNSPACED
+    return shorten_tag(tag) in UNSPACED
 
 
 def hash_words(found: list[str]) -> int:
@@ -70,15 +72,21 @@ class _Spelling:
 def _spell(text: str, tag: str) -> _Spelling:
     found = split_words(text)
     line = _DIGITS.sub("0", ("" if is_unspaced(tag) else " ").join(found))
-    return _Spelling(hash_words(found), line, *_SIZES.get(_shorten(tag), _ALPHABET))
+    return _Spelling(hash_words(found), line, *_SIZES.get(shorten_tag(tag), _ALPHABET))
 
 
-def _shorten(tag: str) -> str:
+def shorten_tag(tag: str) -> str:
+    """The language of a tag without region or script, in lower case."""
     return tag.replace("_", "-").split("-")[0].lower()
 
 
 def _cut(line: str, sizes: tuple[int, ...]) -> list[str]:
     return [line[k : k + size] for size in sizes for k in range(len(line) - size + 1)] or [line]
+
+
+@lru_cache(maxsize=256)  # what is proposed once is often proposed again; ten kilobytes each
+def _cut_apart(line: str, sizes: tuple[int, ...]) -> frozenset[str]:
+    return frozenset(_cut(line, sizes))
 
 
 class NearCopies:
@@ -96,7 +104,8 @@ class NearCopies:
         self._recent = recent
         self._make_sketch = RMinHash
         self._archive = Archive(_BANDS, _PERMUTATIONS)
-        self._last: tuple[tuple[str, str], _Spelling, object] | None = None
+        # A text is asked about when its talk is read, once more when it is chosen, and then added.
+        self._prepare = lru_cache(maxsize=_PREPARED)(self._prepare_anew)
         self._start_anew()
 
     def _start_anew(self) -> None:
@@ -171,12 +180,12 @@ class NearCopies:
         if not spelling.line:
             return []
         reached: list[tuple[float, int]] = []
-        own = set(_cut(spelling.line, spelling.deciding))
+        own = _cut_apart(spelling.line, spelling.deciding)
         for number in self._propose(sketch):
             row = self._read(number)
             if _KINDS[row.kind] != spelling.deciding:
                 continue
-            other = set(_cut(row.line.decode("utf-8"), spelling.deciding))
+            other = _cut_apart(row.line.decode("utf-8"), spelling.deciding)
             shared = len(own & other)
             jaccard = shared / (len(own) + len(other) - shared)
             if jaccard > 0 and jaccard >= self.threshold - _LENIENCE * min(1.0, _BRIEF / max(len(own), len(other))):
@@ -201,13 +210,11 @@ class NearCopies:
         order = np.argsort(-alike, kind="stable")[:_COMPARED]
         return [int(found[k]) for k in order if alike[k] >= self.threshold - _SLACK]
 
-    def _prepare(self, text: str, tag: str) -> tuple[_Spelling, object]:
-        if self._last is None or self._last[0] != (text, tag):
-            spelling = _spell(text, tag)
-            sketch = self._make_sketch(num_perm=_PERMUTATIONS, seed=_SEED)
-            sketch.update(_cut(spelling.line, spelling.proposing))
-            self._last = ((text, tag), spelling, sketch)
-        return self._last[1], self._last[2]
+    def _prepare_anew(self, text: str, tag: str) -> tuple[_Spelling, object]:
+        spelling = _spell(text, tag)
+        sketch = self._make_sketch(num_perm=_PERMUTATIONS, seed=_SEED)
+        sketch.update(_cut(spelling.line, spelling.proposing))
+        return spelling, sketch
 
 
 def check(candidate: Candidate, context: StageContext) -> Ruling:

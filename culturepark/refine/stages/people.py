@@ -22,6 +22,7 @@ from culturepark.language.spelling import MARKS
 
 _FILE = Path(__file__).with_name("real_people.yaml")
 _WORD = re.compile(f"[^\\W\\d_]+(?:[{MARKS}]+[^\\W\\d_]*)*")
+_ASCII_GAPS = {c: " " for c in range(128) if not chr(c).isalpha()}
 _DOTS = re.compile("(?<=[A-Z\u3400-\u9fff])[\u00b7\u2022\u2027\u30fb\uff0e.](?=[A-Z\u3400-\u9fff])")
 _HAN = re.compile("[\u3400-\u9fff]")
 _PLAIN = str.maketrans(
@@ -142,7 +143,8 @@ class Mention:
 
 def find_mentions(text: str) -> Iterator[Mention]:
     """Names of the list in a text in ``level_names`` form, by place in the text for each kind of script."""
-    spans = list(_WORD.finditer(text)) if any(map(_names_from, _WORD.findall(text))) else []
+    begins = any(map(_names_from, text.translate(_ASCII_GAPS).split() if text.isascii() else _WORD.findall(text)))
+    spans = list(_WORD.finditer(text)) if begins else []
     for at, first in enumerate(spans):
         for kind, parts in _names_from(first[0]):
             stop = at + len(parts)

@@ -17,13 +17,18 @@ from culturepark.refine.stages.personal.found import Found, level
 from culturepark.refine.stages.personal.numbers import find_number
 from culturepark.refine.stages.personal.phones import find_phone, find_spoken_phone
 
-_WORTH = re.compile(r"[\d@\uff20_]|://|www\.|\.(?:com|net|org|me)/")
+_WORTH = re.compile(r"[\d@\uff20_]")
+_ADDRESSES = ("://", "www.", ".com/", ".net/", ".org/", ".me/")
 
 
 def find_personal_data(text: str, pack: LanguagePack) -> Found | None:
     """The first piece of personal data in a text, or nothing."""
     tag = pack.tag.split("-")[0]
-    if not _WORTH.search(text) and not is_spelled_mail_likely(text.lower()):
+    if (
+        not _WORTH.search(text)
+        and not any(map(text.__contains__, _ADDRESSES))
+        and not is_spelled_mail_likely(text.lower())
+    ):
         plain = level(text) if tag == "zh" else text  # house numbers may be written in words
         return find_spoken_phone(text, tag) or (find_address(plain, tag) if tag == "zh" else None)
     plain = level(text)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from culturepark.refine.candidate import KEPT, Candidate, Ruling, StageContext
 from culturepark.refine.encoder import Encoder, Vectors
-from culturepark.refine.stages.near_copies import is_unspaced, split_words
+from culturepark.refine.stages.near_copies import is_unspaced, shorten_tag, split_words
 
 Place = tuple[str, str, int | None]  # culture, topic, answer
 _LOOKED_AT = 8  # texts whose shared words are taken out, the most alike first
@@ -122,8 +122,8 @@ class Meanings:
         """Store a kept text; its vector is made when somebody first asks. Languages nobody knows are passed over."""
         if self.encoder.find_engine(tag) is None:
             return
-        cell = self._topics.setdefault(place[1], {}).setdefault((place, _shorten(tag)), Neighbours())
-        known = self._fresh.get((_shorten(tag), text))
+        cell = self._topics.setdefault(place[1], {}).setdefault((place, shorten_tag(tag)), Neighbours())
+        known = self._fresh.get((shorten_tag(tag), text))
         if known is not None:
             cell.waiting[len(cell.texts)] = known
         cell.ids.append(id)
@@ -134,12 +134,12 @@ class Meanings:
 
     def open_place(self, place: Place, tag: str, forgotten: int) -> None:
         """Make room for a place that has forgotten some texts already."""
-        cell = self._topics.setdefault(place[1], {}).setdefault((place, _shorten(tag)), Neighbours())
+        cell = self._topics.setdefault(place[1], {}).setdefault((place, shorten_tag(tag)), Neighbours())
         cell.forgotten = forgotten
 
     def measure_place(self, place: Place, tag: str) -> tuple[int, int]:
         """How many texts of a place are forgotten, and how many are held."""
-        cell = self._topics[place[1]][place, _shorten(tag)]
+        cell = self._topics[place[1]][place, shorten_tag(tag)]
         return cell.forgotten, len(cell.texts)
 
     def _forget(self) -> None:
@@ -153,7 +153,7 @@ class Meanings:
         """Unit vectors, (n, d), or nothing for a language beyond the encoder; the last texts are not encoded twice."""
         if self.encoder.find_engine(tag) is None:
             return None
-        language = _shorten(tag)
+        language = shorten_tag(tag)
         missing = [t for t in dict.fromkeys(texts) if (language, t) not in self._fresh]
         found = {t: self._fresh[language, t] for t in texts if (language, t) in self._fresh}
         rows = self.encoder.encode(missing, tag)
@@ -168,19 +168,19 @@ class Meanings:
 
     def look_up(self, texts: Collection[str], tag: str) -> dict[str, NDArray[np.float16]]:
         """The vectors of those texts whose vectors are here, as they are kept."""
-        wanted, language = set(texts), _shorten(tag)
+        wanted, language = set(texts), shorten_tag(tag)
         cells = (c for cells in self._topics.values() for (_, own), c in cells.items() if own == language)
         return {t: row for cell in cells for t, row in cell.list_made() if t in wanted}
 
     def vectors(self, place: Place, tag: str) -> Vectors | None:
         """The vectors of a place's texts in this language, (n, d); nothing where there are none."""
-        cell = self._topics.get(place[1], {}).get((place, _shorten(tag)))
+        cell = self._topics.get(place[1], {}).get((place, shorten_tag(tag)))
         return self._settle(cell, tag).vectors() if cell is not None else None
 
     def find(self, place: Place, tag: str, text: str) -> tuple[str, float] | None:
         """The id of the text of this place and language that means the same, and their cosine."""
         engine = self.encoder.find_engine(tag)
-        cell = self._topics.get(place[1], {}).get((place, _shorten(tag)))
+        cell = self._topics.get(place[1], {}).get((place, shorten_tag(tag)))
         if engine is None or cell is None:
             return None
         limit = _raise_limit(engine.same, len(cell.ids) + cell.forgotten) if self._same is None else self._same
@@ -200,7 +200,7 @@ class Meanings:
             return None
         best: tuple[str, float] | None = None
         for (_, language), cell in self._topics.get(place[1], {}).items():
-            if language == _shorten(tag) or self.encoder.find_engine(language) is not engine:
+            if language == shorten_tag(tag) or self.encoder.find_engine(language) is not engine:
                 continue
             limit = engine.translation if self._translation is None else self._translation
             found = self._settle(cell, language).find_alike(self._encode_one(text, tag), limit)
@@ -252,10 +252,6 @@ def take_out_shared(text: str, other: str, tag: str) -> list[str]:
 
 def _raise_limit(same: float, count: int) -> float:
     return same + (1 - same) * min(1.0, _RISE * max(0.0, math.log10(max(count, 1) / _FEW)))
-
-
-def _shorten(tag: str) -> str:
-    return tag.replace("_", "-").split("-")[0].lower()
 
 
 def check(candidate: Candidate, context: StageContext) -> Ruling:

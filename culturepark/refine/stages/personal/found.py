@@ -45,6 +45,12 @@ def level(text: str) -> str:
 LEFT = r"(?<![A-Za-z0-9])(?<!\d[.,:/\-])(?<![$\u20ac\u00a3\u20a9\u00a5\u20ba\u09f3])"
 RIGHT = r"(?![A-Za-z0-9])(?![.,:/\-]\d)"
 
+
+def shape(pattern: str) -> re.Pattern[str]:
+    """The pattern between the edges of a number."""
+    return re.compile(f"{LEFT}(?:{pattern}){RIGHT}")
+
+
 _COUNTED = re.compile(
     r"\s?(?:[%\u00b0$\u20ac\u00a3\u00a5\u20a9\u20ba\u09f3]|(?:euros?|dollars?|pounds?|won|yen|yuan|rmb|taka"
     r"|lira|liras\u0131?|tl|krw|usd|eur"

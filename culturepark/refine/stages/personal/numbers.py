@@ -9,13 +9,17 @@ import re
 from collections.abc import Callable
 
 from culturepark.refine.stages.personal import checksums
-from culturepark.refine.stages.personal.found import LEFT, RIGHT, Found, count_digits, is_counted, is_plain_number
+from culturepark.refine.stages.personal.found import (
+    LEFT,
+    RIGHT,
+    Found,
+    count_digits,
+    is_counted,
+    is_plain_number,
+    shape,
+)
 
 _TO_DIGITS = re.compile(r"[^0-9A-Za-z]")
-
-
-def _shape(pattern: str) -> re.Pattern[str]:
-    return re.compile(f"{LEFT}(?:{pattern}){RIGHT}")
 
 
 def _always(value: str) -> bool:
@@ -23,33 +27,33 @@ def _always(value: str) -> bool:
 
 
 _CHECKED: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
-    ("identity number", _shape(r"\d{6} ?- ?[1-8]\d{6}|\d{13}"), checksums.is_korean_id),
-    ("identity number", _shape(r"\d{6} ?- ?[1-8][*x•]{6}|\d{6}-[1-8](?=[*x•])"), _always),
-    ("identity number", _shape(r"\d{6} ?\d{8} ?\d{3}[\dXx]"), checksums.is_chinese_id),
-    ("identity number", _shape(r"\d{3}\.\d{3}\.\d{3}-\d{2}|\d{3} \d{3} \d{3}-\d{2}"), _always),  # CPF as it is written
-    ("identity number", _shape(r"\d{9}-?\d{2}"), checksums.is_cpf),
-    ("tax number", _shape(r"\d{2}\.\d{3}\.\d{3}/\d{4}-\d{2}"), _always),  # CNPJ as it is written
-    ("tax number", _shape(r"\d{14}"), checksums.is_cnpj),
-    ("tax number", _shape(r"(?:20|2[347]|3[034])-\d{2}\.?\d{3}\.?\d{3}-\d"), _always),  # CUIT as it is written
-    ("tax number", _shape(r"\d{11}"), checksums.is_cuit),
-    ("identity number", _shape(r"\d{3} ?\d{3} ?\d{3} ?\d{2}|\d{11}"), checksums.is_turkish_id),
-    ("tax number", _shape(r"\d{2} ?\d{3} ?\d{3} ?\d{3}|\d{11}"), checksums.is_german_tax_id),
+    ("identity number", shape(r"\d{6} ?- ?[1-8]\d{6}|\d{13}"), checksums.is_korean_id),
+    ("identity number", shape(r"\d{6} ?- ?[1-8][*x•]{6}|\d{6}-[1-8](?=[*x•])"), _always),
+    ("identity number", shape(r"\d{6} ?\d{8} ?\d{3}[\dXx]"), checksums.is_chinese_id),
+    ("identity number", shape(r"\d{3}\.\d{3}\.\d{3}-\d{2}|\d{3} \d{3} \d{3}-\d{2}"), _always),  # CPF as it is written
+    ("identity number", shape(r"\d{9}-?\d{2}"), checksums.is_cpf),
+    ("tax number", shape(r"\d{2}\.\d{3}\.\d{3}/\d{4}-\d{2}"), _always),  # CNPJ as it is written
+    ("tax number", shape(r"\d{14}"), checksums.is_cnpj),
+    ("tax number", shape(r"(?:20|2[347]|3[034])-\d{2}\.?\d{3}\.?\d{3}-\d"), _always),  # CUIT as it is written
+    ("tax number", shape(r"\d{11}"), checksums.is_cuit),
+    ("identity number", shape(r"\d{3} ?\d{3} ?\d{3} ?\d{2}|\d{11}"), checksums.is_turkish_id),
+    ("tax number", shape(r"\d{2} ?\d{3} ?\d{3} ?\d{3}|\d{11}"), checksums.is_german_tax_id),
     (
         "identity number",
-        _shape(r"(?:\d{2}\.?\d{3}\.?\d{3}|[XYZ][- ]?\d{7})(?:[- ]?[A-Z]|[a-z])"),
+        shape(r"(?:\d{2}\.?\d{3}\.?\d{3}|[XYZ][- ]?\d{7})(?:[- ]?[A-Z]|[a-z])"),
         checksums.is_spanish_id,
     ),
-    ("identity number", _shape(r"\d{14}|[23] ?\d{6} ?\d{2} ?\d{5}"), checksums.is_egyptian_id),
-    ("social security number", _shape(r"\d{3}-\d{2}-\d{4}"), _always),
+    ("identity number", shape(r"\d{14}|[23] ?\d{6} ?\d{2} ?\d{5}"), checksums.is_egyptian_id),
+    ("social security number", shape(r"\d{3}-\d{2}-\d{4}"), _always),
     (
         "insurance number",
-        _shape(r"\d{2} ?(?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])\d{2} ?[A-Z] ?\d{3}"),
+        shape(r"\d{2} ?(?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])\d{2} ?[A-Z] ?\d{3}"),
         _always,
     ),  # Germany
-    ("identity number", _shape(r"\d{8} ?\d ?[A-Z]{2}\d"), _always),  # Portuguese citizen card
+    ("identity number", shape(r"\d{8} ?\d ?[A-Z]{2}\d"), _always),  # Portuguese citizen card
     (
         "card number",
-        _shape(r"\d{4}([ -]?)\d{4}\1\d{4}\1\d{1,7}|3[47]\d{2}[ -]?\d{6}[ -]?\d{5}|\d{13,19}"),
+        shape(r"\d{4}([ -]?)\d{4}\1\d{4}\1\d{1,7}|3[47]\d{2}[ -]?\d{6}[ -]?\d{5}|\d{13,19}"),
         checksums.is_card,
     ),
 )
@@ -105,7 +109,7 @@ _CUED = (
     ),
 )
 _PLATE_SHAPES = (
-    _shape(r"\d{2,3} ?[가나다라마거너더러머버서어저고노도로모보소오조구누두루무부수우주하허호] ?\d{4}"),
+    shape(r"\d{2,3} ?[가나다라마거너더러머버서어저고노도로모보소오조구누두루무부수우주하허호] ?\d{4}"),
     re.compile(
         r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-Z][·• -]?[A-Z0-9]{5,6}(?![A-Za-z0-9])"
     ),
@@ -150,16 +154,16 @@ def _find_checked(text: str) -> Found | None:
     for m in _IBAN.finditer(text):
         if count_digits(m[0]) > 9 and _is_iban_in(m[0]):
             return Found("IBAN", m[0])
-    for kind, shape, is_valid in _CHECKED:
-        for m in shape.finditer(text):
+    for kind, pattern, is_valid in _CHECKED:
+        for m in pattern.finditer(text):
             if is_valid(_TO_DIGITS.sub("", m[0])) and not is_counted(text, m.start(), m.end()):
                 return Found(kind, m[0])
     return None
 
 
 def _find_plate(text: str) -> Found | None:
-    for shape in _PLATE_SHAPES:
-        if m := shape.search(text):
+    for pattern in _PLATE_SHAPES:
+        if m := pattern.search(text):
             return Found("plate", m[0])
     low = text.lower()
     if any(h in low for h in _PLATE_HINTS):
@@ -182,8 +186,8 @@ def _is_iban_in(run: str) -> bool:
 
 
 def _find_cued(text: str) -> Found | None:
-    for kind, cue, shape in _CUED:
-        for m in shape.finditer(text):
+    for kind, cue, pattern in _CUED:
+        for m in pattern.finditer(text):
             if _is_personal(kind, text, m) and _is_near(cue, text, m):
                 return Found(kind, m[0])
     return None

@@ -7,41 +7,43 @@ from __future__ import annotations
 
 import re
 
-from culturepark.refine.stages.personal.found import LEFT, RIGHT, Found, count_digits, is_counted, is_plain_number
+from culturepark.refine.stages.personal.found import (
+    Found,
+    count_digits,
+    is_counted,
+    is_plain_number,
+    shape,
+)
 
 _GAP = r"[ .\-/()]{0,2}"
 
 
-def _shape(pattern: str) -> re.Pattern[str]:
-    return re.compile(f"{LEFT}(?:{pattern}){RIGHT}")
-
-
-_INTERNATIONAL = _shape(r"(?:\(?\+ ?|00 ?)[1-9]\d{0,2}(?:[ .\-/()]{0,3}\d){6,12}")
+_INTERNATIONAL = shape(r"(?:\(?\+ ?|00 ?)[1-9]\d{0,2}(?:[ .\-/()]{0,3}\d){6,12}")
 _NATIONAL = (
-    _shape(rf"\(?0[1-9](?:{_GAP}\d){{7,10}}"),  # most of the world: a zero, then the area
-    _shape(
+    shape(rf"\(?0[1-9](?:{_GAP}\d){{7,10}}"),  # most of the world: a zero, then the area
+    shape(
         r"0[1-9][ \-/]\d{3}[ -]?\d{3}|\(?0\d{2,4}\)?(?: ?[/-] ?|(?<=\)) )\d{4,8}(?:[ -]\d{1,4})?"
     ),  # Lebanon, Germany
-    _shape(r"(?:1[ .-])?\(?[2-9]\d{2}\)?[ .-]{1,2}\d{3}[ .-]\d{4}|555-\d{4}"),  # North America, Chinese service
-    _shape(r"(?:86[ -]?)?1[3-9]\d(?:[ -]?\d{4}){2}"),  # China
-    _shape(r"1[5-8]\d\d-\d{4}|(?:010|02)[ .-]?\d{3,4}[ .-]?\d{4}"),  # Korea
-    _shape(
+    shape(r"(?:1[ .-])?\(?[2-9]\d{2}\)?[ .-]{1,2}\d{3}[ .-]\d{4}|555-\d{4}"),  # North America, Chinese service
+    shape(r"(?:86[ -]?)?1[3-9]\d(?:[ -]?\d{4}){2}"),  # China
+    shape(r"1[5-8]\d\d-\d{4}|(?:010|02)[ .-]?\d{3,4}[ .-]?\d{4}"),  # Korea
+    shape(
         r"(?:\(?[1-9]\d\)?[ -]?)?9 ?\d{4}[-. ]\d{4}|\(?[1-9]\d\)?[ -][2-5]\d{3}[- ]\d{4}|0[38]00[ -]\d{3}[ -]\d{4}"
     ),  # Brazil
-    _shape(r"\(?(?:11|[23]\d{2,3})\)?[ -](?:15[ -])?\d{3,4}[ -]\d{4}|15[ -]\d{4}[ -]\d{4}"),  # Argentina
-    _shape(
+    shape(r"\(?(?:11|[23]\d{2,3})\)?[ -](?:15[ -])?\d{3,4}[ -]\d{4}|15[ -]\d{4}[ -]\d{4}"),  # Argentina
+    shape(
         r"(?:90 )?\(?[2-5]\d{2}\)?[ .-]\d{3}[ .-]\d{2}[ .-]?\d{2}|444[ -]\d[ -]\d{3}|444[ -]\d{2}[ -]\d{2}"
     ),  # Turkey
-    _shape(r"[6-9]\d{2}(?:[ .-]\d{2}){3}|[89]\d[ .-]\d{3}(?:[ .-]\d{2}){2}"),  # Spain
+    shape(r"[6-9]\d{2}(?:[ .-]\d{2}){3}|[89]\d[ .-]\d{3}(?:[ .-]\d{2}){2}"),  # Spain
 )
 _LOCAL = {
-    "es": (_shape(r"[67]\d{8}|[6-9]\d{2}[ .-]\d{3}[ .-]\d{3}"),),
-    "pt": (_shape(r"9[1236]\d ?\d{3} ?\d{3}|2[1-9]\d[ .-]\d{3}[ .-]\d{3}|2[12](?:[ .-]\d{3})[ .-]\d{2}[ .-]?\d{2}"),),
-    "ar": (_shape(r"[24579]\d[ .\-/]\d{3}[ .-]?\d{3}"), _shape(r"[24579]\d(?: \d{2}){3}")),
-    "bn": (_shape(r"(?:880)?1[3-9]\d{2}[ -]?\d{3}[ -]?\d{3}"),),
+    "es": (shape(r"[67]\d{8}|[6-9]\d{2}[ .-]\d{3}[ .-]\d{3}"),),
+    "pt": (shape(r"9[1236]\d ?\d{3} ?\d{3}|2[1-9]\d[ .-]\d{3}[ .-]\d{3}|2[12](?:[ .-]\d{3})[ .-]\d{2}[ .-]?\d{2}"),),
+    "ar": (shape(r"[24579]\d[ .\-/]\d{3}[ .-]?\d{3}"), shape(r"[24579]\d(?: \d{2}){3}")),
+    "bn": (shape(r"(?:880)?1[3-9]\d{2}[ -]?\d{3}[ -]?\d{3}"),),
 }
 _COMPACT = re.compile(rf"\d(?:{_GAP}\d){{5}}")
-_NUMBER = _shape(rf"\(?\+?\d(?:{_GAP}\d){{5,14}}")
+_NUMBER = shape(rf"\(?\+?\d(?:{_GAP}\d){{5,14}}")
 _BEFORE = re.compile(
     r"\b(?:phone|mobile|cell(?:phone)?|what'?s ?app|call (?:me|him|her|us|them|this)|text me|ring me|dial"
     r"|reach me|tel|fax|hotline"
