@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +47,10 @@ def test_near_copies_stay_on_one_side(tmp_path: Path, by: Any) -> None:
 
 def test_a_text_between_two_others_binds_both() -> None:
     """The third is a near copy of the first two, which are none of each other."""
-    words = make_text("middle", 60).split()
-    first = [*make_text("head", 8).split(), *words[8:]]
-    last = [*words[:-8], *make_text("tail", 8).split()]
+    made = ["".join(letters) for letters in product("bdfgk", "aeiou", "lmnr", ("sto", "thi"))]
+    random.Random(1).shuffle(made)
+    words, head, tail = made[:60], made[60:68], made[68:76]
+    first, last = [*head, *words[8:]], [*words[:-8], *tail]
     index = CopyPairs(0.7)
     assert index.add_text(0, " ".join(first), "en") == []
     assert index.add_text(1, " ".join(last), "en") == []
