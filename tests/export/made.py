@@ -7,13 +7,15 @@ import json
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any
 
 from culturepark.records import Dialogue, Sample
 from culturepark.runs.folder import Run
 from tests.builders import make_dialogue, make_persona, make_turns
 
-WORDS = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8").split()
+_CHANCE = random.Random(0)
+WORDS = ["".join(_CHANCE.choices(ascii_lowercase, k=_CHANCE.randint(2, 9))) for _ in range(900)]
 
 
 class MadeRun(Run):
