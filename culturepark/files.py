@@ -37,9 +37,11 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 def describe_invalid(error: ValidationError) -> str:
     """The first fault of a pydantic error in one line: which key, what is wrong."""
-    first = error.errors(include_url=False, include_input=False)[0]
+    faults = error.errors(include_url=False, include_input=False)
+    # A key that is not known is often the misspelt name of one that is missing.
+    first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
     where = ".".join(str(part) for part in first["loc"])
-    what = first["msg"].removeprefix("Value error, ")
+    what = "is no known key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     return f"{where}: {what}{more}" if where else f"{what}{more}"
 
@@ -47,7 +49,7 @@ def describe_invalid(error: ValidationError) -> str:
 def read_yaml(path: Path) -> Any:
     """Read one YAML file safely. Raises ``DataError`` with the line for bad syntax or a missing file."""
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
@@ -58,7 +60,21 @@ def read_yaml(path: Path) -> Any:
         raise DataError(f"{path}{line}: is not valid YAML ({getattr(error, 'problem', 'unreadable')})") from error
 
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_BASE):  # type: ignore[misc]
+    """A safe loader to which a key that stands twice is a fault: else the last one would win unseen."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                told = f"the key {key.value!r} stands twice"
+                raise yaml.constructor.ConstructorError(None, None, told, key.start_mark)
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else None)
+        made: dict[Any, Any] = super().construct_mapping(node, deep)
+        return made
 
 
 def load_yaml_model(path: Path, model: type[Model]) -> Model:

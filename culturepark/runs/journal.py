@@ -76,7 +76,7 @@ class RunFolder:
         except OSError as error:
             self._release()
             fault = f"{error.filename or path}: {describe_fault(error)}"
-            raise DataError(f"{fault}; choose another --output-dir") from error
+            raise DataError(f"{fault}; mend that, or choose another --output-dir") from error
         except BaseException:
             self._release()
             raise
