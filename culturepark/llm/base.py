@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal, Protocol
 
 import orjson
@@ -20,16 +21,6 @@ Finish = Literal["stop", "length", "filter", "other"]
 
 
 _encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
-
-
-def _encode_whole(content: list[Any]) -> bytes:
-    """Model and messages by the fast encoder, the rest by the one that writes numbers as they always were."""
-    head, tail = content[:2], content[2:]
-    try:
-        begin = orjson.dumps(head)
-    except TypeError:  # half a character
-        return _encode(content).encode("utf-8", "surrogatepass")
-    return begin[:-1] + b"," + _encode(tail).encode("utf-8", "surrogatepass")[1:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +41,20 @@ class Sampling:
     seed: int | None = None
     stop: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def encode(self) -> str:
+        """Numbers, stops and extras as two JSON values, the same for equal settings in every process."""
+        begin, end = _encode_numbers(self.temperature, self.top_p, self.max_tokens, tuple(self.stop))
+        seed = str(self.seed) if type(self.seed) is int else _encode(self.seed)
+        return f"{begin}{seed}{end},{_encode(dict(self.extra)) if self.extra else '{}'}"
+
+
+@lru_cache(maxsize=64, typed=True)  # most calls of a run differ in the seed alone; 1 and 1.0 are written differently
+def _encode_numbers(
+    temperature: float | None, top_p: float | None, max_tokens: int | None, stop: tuple[str, ...]
+) -> tuple[str, str]:
+    numbers = ",".join(map(_encode, (temperature, top_p, max_tokens)))
+    return f"[{numbers},", f",{_encode(list(stop))}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +81,15 @@ class Request:
         return self._hash
 
     def _make_hash(self) -> str:
-        sampling = self.sampling
-        content = [
-            self.model,
-            [[m["role"], m["content"]] for m in self.messages],
-            [sampling.temperature, sampling.top_p, sampling.max_tokens, sampling.seed, list(sampling.stop)],
-            dict(sampling.extra),
-            [self.schema.name, self.schema.body] if self.schema else None,
-            self.prefill,
-        ]
-        return hashlib.sha256(_encode_whole(content)).hexdigest()[:16]
+        # Model and messages by the fast encoder, the rest by the one that writes numbers as they always were.
+        asked = [self.model, [[m["role"], m["content"]] for m in self.messages]]
+        schema = _encode([self.schema.name, self.schema.body]) if self.schema else "null"
+        rest = f",{self.sampling.encode()},{schema},{_encode(self.prefill)}]".encode("utf-8", "surrogatepass")
+        try:
+            begin = orjson.dumps(asked)
+        except TypeError:  # half a character
+            begin = _encode(asked).encode("utf-8", "surrogatepass")
+        return hashlib.sha256(begin[:-1] + rest).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,16 +43,16 @@ class CountingClient:
 
     def __init__(self, inner: ChatClient) -> None:
         self._inner = inner
-        self._totals: dict[str, _Total] = {}
+        self._totals: defaultdict[str, _Total] = defaultdict(_Total)
 
     async def reply(self, request: Request) -> Reply:
         """Answer one request and count it."""
         try:
             reply = await self._inner.reply(request)
         except CultureParkError as error:
-            self._total(request.purpose).errors[getattr(error, "kind", "endpoint")] += 1
+            self._totals[request.purpose].errors[getattr(error, "kind", "endpoint")] += 1
             raise
-        self._total(request.purpose).add(reply)
+        self._totals[request.purpose].add(reply)
         return reply
 
     async def close(self) -> None:
@@ -67,7 +67,7 @@ class CountingClient:
 
     def note_retry(self, event: RetryEvent) -> None:
         """Count one more try."""
-        self._total(event.purpose).retries += 1
+        self._totals[event.purpose].retries += 1
 
     def snapshot(self) -> dict[str, dict[str, Any]]:
         """Totals per purpose and under ``all``, as plain numbers that no later call changes."""
@@ -78,9 +78,6 @@ class CountingClient:
                 setattr(everything, name, getattr(everything, name) + getattr(total, name))
             everything.errors.update(total.errors)
         return result | {"all": _as_dict(everything)}
-
-    def _total(self, purpose: str) -> _Total:
-        return self._totals.setdefault(purpose, _Total())
 
 
 def _as_dict(total: _Total) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
@@ -49,7 +50,8 @@ class HttpClient:
         self._timeout_s, self._connect_s = timeout_s, connect_s
         self._prefill = prefill
         self._session: aiohttp.ClientSession | None = None
-        self._dialects: dict[str, Dialect] = {}
+        self._dialects: defaultdict[str, Dialect] = defaultdict(Dialect)
+        self._chat_url = self.url_of("/chat/completions")
         self.on_headers: Callable[[Request, Mapping[str, str]], None] | None = None  # of every answer to a request
         self.url = show_url(self._base)
         self.where = f"the server at {self.url}"
@@ -68,11 +70,11 @@ class HttpClient:
 
     async def ask(self, request: Request) -> dict[str, Any]:
         """Answer one request with the server's whole answer, which holds at least one choice."""
-        dialect = self._dialects.setdefault(request.model, Dialect())
+        dialect = self._dialects[request.model]
         body = make_body(request, self._prefill)
         for _ in range(8):
             sent = dialect.speak(body)
-            status, headers, raw = await self._send("POST", self.url_of("/chat/completions"), sent, most=_MOST_BYTES)
+            status, headers, raw = await self._send("POST", self._chat_url, sent, most=_MOST_BYTES)
             if self.on_headers is not None:
                 self.on_headers(request, headers)
             answer = parse_answer(raw)
@@ -116,12 +118,12 @@ class HttpClient:
 
     def make_body(self, request: Request) -> dict[str, Any]:
         """The request's body in the words this server takes, as far as they are known."""
-        dialect = self._dialects.setdefault(request.model, Dialect())
+        dialect = self._dialects[request.model]
         return dialect.speak(make_body(request, self._prefill))
 
     def learn(self, request: Request, fault: Fault) -> bool:
         """Take in that a request was refused; True when it is worth sending again in other words."""
-        return self._dialects.setdefault(request.model, Dialect()).learn(self.make_body(request), fault)
+        return self._dialects[request.model].learn(self.make_body(request), fault)
 
     def url_of(self, path: str, *, root: bool = False) -> str:
         """The address of ``path`` under the base URL, or with ``root`` beside its ``/v1``."""
